@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Compiles and links everything of one variant below build/VARIANT:
+#
+#   make -f scripts/build.mk VARIANT=native|asan|wasm [WERROR=1] [GOAL...]
+#
+# Sources are found by their place and name, see CONTRIBUTING.md: a new file
+# needs no entry here.  Called by the Makefile, which has set up the tools.
+
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+include build/tools.mk
+
+VARIANT ?= native
+B := build/$(VARIANT)
+DEPS := $(DEPS_$(VARIANT))
+ifeq ($(VARIANT),wasm)
+CC := $(EMCC)
+AR := $(EMAR)
+OTHER := posix
+else
+CC := gcc
+AR := ar
+OTHER := web
+endif
+
+# --- flags -------------------------------------------------------------------
+
+WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes \
+  -Wmissing-prototypes $(if $(WERROR),-Werror)
+CPPFLAGS := -I. -isystem $(DEPS)/include -DWOLFSSL_USER_SETTINGS
+CFLAGS_native := -O2 -g
+CFLAGS_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
+  -fno-omit-frame-pointer
+CFLAGS_wasm := -O3 -sSTRICT -sSUPPORT_LONGJMP=wasm
+CFLAGS := -std=gnu11 $(CFLAGS_$(VARIANT)) $(WARNINGS)
+
+LDFLAGS_native := -g
+LDFLAGS_asan := -g -fsanitize=address,undefined
+LDLIBS_native := -pthread -lm
+LDLIBS_asan := $(LDLIBS_native)
+
+THIRD_PARTY := $(addprefix $(DEPS)/lib/,libngtcp2_crypto_wolfssl.a \
+  libngtcp2.a libnghttp3.a libwolfssl.a libcjson.a)
+CMOCKA := $(DEPS)/lib/libcmocka.a
+
+# JavaScript that the WASM imports, and what every WASM link has in common.
+# The pages' CSP forbids eval; the worker suspends by JSPI; there are no files.
+JS_LIBRARIES := $(wildcard directsockets/libdirectsockets.js \
+  server/libappliance_web.js)
+LDFLAGS_wasm := -sSTRICT -sSUPPORT_LONGJMP=wasm -sJSPI -sFILESYSTEM=0 \
+  -sALLOW_MEMORY_GROWTH -sSTACK_SIZE=262144 -sMODULARIZE -sEXPORT_ES6 \
+  -sDYNAMIC_EXECUTION=0 -sDEFAULT_TO_CXX=0 -sAUTO_NATIVE_LIBRARIES=0 \
+  $(JS_LIBRARIES:%=--js-library %)
+LDFLAGS_wasm_app := -O3 --no-entry -sENVIRONMENT=worker,node \
+  -sEXPORTED_RUNTIME_METHODS=ccall,UTF8ToString,HEAPU8 \
+  -sINCOMING_MODULE_JS_API=locateFile,wasmBinary,instantiateWasm,print,printErr,onAbort
+LDFLAGS_wasm_test := -O1 -g -sENVIRONMENT=node -sEXIT_RUNTIME -sASSERTIONS \
+  -sSTACK_OVERFLOW_CHECK=1 -sEXPORTED_RUNTIME_METHODS=ENV \
+  -sINCOMING_MODULE_JS_API=preRun,print,printErr,quit
+
+# --- sources -----------------------------------------------------------------
+
+PROGRAMS := server/main.c server/main_web.c directsockets/bare_echo.c
+found := $(wildcard certmgr/*.c server/*.c server/*/*.c) \
+  $(if $(filter wasm,$(VARIANT)),$(wildcard directsockets/*.c))
+found_sim := $(wildcard tests/sim/*.c)
+for_us = $(filter-out %_$(OTHER).c %_$(OTHER)_test.c,$(1))
+
+SOURCES := $(call for_us,$(filter-out $(PROGRAMS) %_test.c,$(found)))
+SIM := $(call for_us,$(filter-out %_test.c,$(found_sim)))
+TESTS := $(call for_us,$(filter %_test.c,$(found) $(found_sim)))
+BENCH := $(wildcard tests/bench/*.c)
+
+objects = $(patsubst %.c,$(B)/%.o,$(1))
+
+LIB := $(B)/libfortnight.a
+LIBSIM := $(B)/libsim.a
+# An archive without members is nothing to link with.
+LIBS := $(if $(SIM),$(LIBSIM)) $(if $(SOURCES),$(LIB))
+
+# --- what there is to make ---------------------------------------------------
+
+EXE := $(if $(filter wasm,$(VARIANT)),.mjs)
+TEST_PROGRAMS := $(TESTS:%.c=$(B)/%$(EXE))
+ifeq ($(VARIANT),wasm)
+PROGRAM := $(if $(wildcard server/main_web.c),$(B)/fortnight.mjs)
+BENCH_PROGRAMS := $(if $(wildcard directsockets/bare_echo.c),$(B)/bare_echo.mjs)
+else
+PROGRAM := $(if $(wildcard server/main.c),$(B)/fortnight)
+BENCH_PROGRAMS := $(BENCH:tests/bench/%.c=$(B)/%)
+endif
+
+all: lib program tests bench
+lib: $(LIBS)
+program: $(PROGRAM)
+tests: $(TEST_PROGRAMS)
+bench: $(BENCH_PROGRAMS)
+list-tests:
+	@echo $(TEST_PROGRAMS)
+.PHONY: all lib program tests bench list-tests
+
+# --- rules -------------------------------------------------------------------
+
+# record FILE TEXT: FILE is as new as the last change of TEXT.
+record = $(if $(filter-out $(2),$(file <$(1)))$(filter-out $(file <$(1)),$(2)),$(shell mkdir -p $(dir $(1)))$(file >$(1),$(2)))
+
+FLAGS := $(B)/flags
+$(call record,$(FLAGS),$(CC) $(CPPFLAGS) $(CFLAGS))
+LINK_FLAGS := $(B)/link-flags
+$(call record,$(LINK_FLAGS),$(LDFLAGS_$(VARIANT)) $(LDLIBS_$(VARIANT)) \
+  $(LDFLAGS_wasm_app) $(LDFLAGS_wasm_test))
+MEMBERS := $(B)/members
+$(call record,$(MEMBERS),$(SOURCES) $(SIM))
+
+.SECONDARY:
+
+$(B)/%.o: %.c $(FLAGS)
+	@mkdir -p $(@D)
+	@echo "  CC    $@"
+	@$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+
+$(LIB): $(call objects,$(SOURCES)) $(MEMBERS)
+	@echo "  AR    $@"
+	@rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
+
+$(LIBSIM): $(call objects,$(SIM)) $(MEMBERS)
+	@echo "  AR    $@"
+	@rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
+
+needs := $(LIBS) $(THIRD_PARTY) $(LINK_FLAGS)
+link = @echo "  LINK  $@" && $(CC) $(LDFLAGS_$(VARIANT)) $(1) -o $@ \
+  $(filter %.o %.a,$^) $(LDLIBS_$(VARIANT))
+
+ifeq ($(VARIANT),wasm)
+
+$(B)/%_test.mjs: $(B)/%_test.o $(CMOCKA) $(needs) $(JS_LIBRARIES)
+	$(call link,$(LDFLAGS_wasm_test))
+
+$(B)/fortnight.mjs: $(B)/server/main_web.o $(needs) $(JS_LIBRARIES)
+	$(call link,$(LDFLAGS_wasm_app) -sJSPI_EXPORTS=fortnight_run \
+	  -sEXPORTED_FUNCTIONS=_fortnight_run,_malloc,_free)
+
+$(B)/bare_echo.mjs: $(B)/directsockets/bare_echo.o $(needs) $(JS_LIBRARIES)
+	$(call link,$(LDFLAGS_wasm_app) -sJSPI_EXPORTS=bare_echo_run \
+	  -sEXPORTED_FUNCTIONS=_bare_echo_run,_malloc,_free)
+
+else
+
+$(B)/%_test: $(B)/%_test.o $(CMOCKA) $(needs)
+	$(call link)
+
+$(B)/fortnight: $(B)/server/main.o $(needs)
+	$(call link)
+
+$(BENCH_PROGRAMS): $(B)/%: $(B)/tests/bench/%.o $(needs)
+	$(call link)
+
+endif
+
+-include $(patsubst %.c,$(B)/%.d,$(SOURCES) $(SIM) $(TESTS) $(BENCH) $(PROGRAMS))
