@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * The appliance as the page and DevTools see it (`globalThis.fortnight`).
+ * It starts a worker for each run and ends it with the run.
+ */
+import { ApplianceError } from '../server/exit_codes.js';
+
+/**
+ * @typedef {import('../server/types').ApplianceOptions} ApplianceOptions
+ * @typedef {import('../server/types').ApplianceEvent} ApplianceEvent
+ * @typedef {import('../server/types').FromWorker} FromWorker
+ * @typedef {'stopped'|'starting'|'serving'|'stopping'} State
+ */
+
+const WORKER = '/server/worker.js';
+
+/* How long a run may take to say goodbye to its peers. */
+const STOP_TIMEOUT_MS = 5000;
+
+/**
+ * Events: 'state' (read |state|), and 'events', a CustomEvent whose detail is
+ * one batch of the appliance's events.
+ */
+export class Fortnight extends EventTarget {
+  /** @type {State} */
+  #state = 'stopped';
+  /** @type {Run|undefined} */
+  #run;
+  /** @type {ApplianceOptions} */
+  #options = {};
+
+  get state() {
+    return this.#state;
+  }
+
+  /** What the current run, or the last one, was started with. */
+  get options() {
+    return this.#options;
+  }
+
+  /**
+   * @param {ApplianceOptions} [options]
+   * @returns {Promise<import('../server/types').ReadyEvent>} rejected with an
+   *     ApplianceError, whose |code| says why it cannot serve
+   */
+  async start(options = {}) {
+    if (this.#run) throw new Error(`already ${this.#state}`);
+    this.#options = { ...options };
+    const run = new Run(this.#options, (events) => {
+      if (events.some(({ type }) => type === 'ready')) this.#become('serving');
+      this.dispatchEvent(new CustomEvent('events', { detail: events }));
+    });
+    this.#run = run;
+    this.#become('starting');
+    run.ended.then(() => {
+      this.#run = undefined;
+      this.#become('stopped');
+    });
+    return run.ready;
+  }
+
+  /** Resolved when it has stopped; at once when it does not run. */
+  async stop() {
+    const run = this.#run;
+    if (!run) return;
+    if (this.#state === 'starting') {
+      // It may wait for the person to answer a prompt, and serves nobody yet.
+      run.end(new Error('stopped before it served'));
+    } else if (this.#state === 'serving') {
+      this.#become('stopping');
+      run.stop();
+    }
+    await run.ended;
+  }
+
+  /**
+   * @param {import('../server/types').Command} command
+   * @returns {Promise<any>} the reply
+   */
+  async command(command) {
+    if (!this.#run) throw new Error('not started');
+    return this.#run.command(command);
+  }
+
+  /**
+   * Swaps the certificate now.
+   * @returns {Promise<import('../server/types').Published>}
+   */
+  rotate() {
+    return this.command({ command: 'rotate' });
+  }
+
+  /** @returns {Promise<{state: State} & Partial<import('../server/types').Status>>} */
+  async status() {
+    if (this.#state !== 'serving') return { state: this.#state };
+    return { state: this.#state, ...await this.command({ command: 'status' }) };
+  }
+
+  /** @param {State} state */
+  #become(state) {
+    if (state === this.#state) return;
+    this.#state = state;
+    this.dispatchEvent(new Event('state'));
+  }
+}
+
+/** One worker, one run. */
+class Run {
+  /** @type {Worker} */
+  #worker;
+  /** @type {Map<number, {resolve: (reply: any) => void, reject: (error: Error) => void}>} */
+  #pending = new Map();
+  #lastId = 0;
+  #over = false;
+  /** @type {ApplianceError|undefined} */
+  #failure;
+  #onEvents;
+  /** @type {(event: import('../server/types').ReadyEvent) => void} */
+  #isReady = () => {};
+  /** @type {(error: Error) => void} */
+  #neverReady = () => {};
+  /** @type {() => void} */
+  #hasEnded = () => {};
+
+  /**
+   * @param {ApplianceOptions} options
+   * @param {(events: ApplianceEvent[]) => void} onEvents
+   */
+  constructor(options, onEvents) {
+    this.#onEvents = onEvents;
+    /** @type {Promise<import('../server/types').ReadyEvent>} */
+    this.ready = new Promise((resolve, reject) => {
+      this.#isReady = resolve;
+      this.#neverReady = reject;
+    });
+    /** @type {Promise<void>} */
+    this.ended = new Promise((resolve) => { this.#hasEnded = resolve; });
+    this.#worker = new Worker(workerUrl(), { type: 'module', name: 'fortnight' });
+    this.#worker.addEventListener('message', ({ data }) => this.#receive(data));
+    this.#worker.addEventListener('error', (event) => {
+      event.preventDefault();
+      this.#fail(event.message || `${WORKER} could not be loaded`);
+    });
+    this.#post({ type: 'start', options });
+  }
+
+  /** @param {import('../server/types').Command} command */
+  command(command) {
+    if (this.#over) return Promise.reject(new Error('the appliance has stopped'));
+    const id = ++this.#lastId;
+    return new Promise((resolve, reject) => {
+      this.#pending.set(id, { resolve, reject });
+      this.#post({ type: 'command', id, command });
+    });
+  }
+
+  stop() {
+    this.#post({ type: 'stop' });
+    const timer = setTimeout(() => {
+      this.#tell([{ type: 'log', level: 'warning',
+        text: 'the appliance did not stop in time and was ended' }]);
+      this.end();
+    }, STOP_TIMEOUT_MS);
+    this.ended.then(() => clearTimeout(timer));
+  }
+
+  /** @param {Error} [why] */
+  end(why = this.#failure ?? new Error('the appliance has stopped')) {
+    if (this.#over) return;
+    this.#over = true;
+    this.#worker.terminate();
+    this.#neverReady(why);
+    for (const { reject } of this.#pending.values()) reject(why);
+    this.#pending.clear();
+    this.#hasEnded();
+  }
+
+  /** @param {string} text */
+  #fail(text) {
+    if (this.#over) return;
+    this.#failure ??= new ApplianceError('internal', text);
+    this.#tell([{ type: 'error', code: 'internal', text }]);
+    this.end();
+  }
+
+  /** @param {FromWorker} message */
+  #receive(message) {
+    if (this.#over) return;
+    switch (message.type) {
+      case 'events':
+        this.#tell(message.events);
+        break;
+      case 'reply':
+        this.#pending.get(message.id)?.resolve(message.reply);
+        this.#pending.delete(message.id);
+        break;
+      case 'refused':
+        this.#pending.get(message.id)?.reject(new Error(message.text));
+        this.#pending.delete(message.id);
+        break;
+      case 'exited':
+        this.end();
+        break;
+    }
+  }
+
+  /** @param {ApplianceEvent[]} events */
+  #tell(events) {
+    for (const event of events) {
+      if (event.type === 'error') this.#failure = new ApplianceError(event.code, event.text);
+      if (event.type === 'ready') this.#isReady(event);
+    }
+    this.#onEvents(events);
+  }
+
+  /** @param {import('../server/types').ToWorker} message */
+  #post(message) {
+    this.#worker.postMessage(message);
+  }
+}
+
+/** @type {{createScriptURL(url: string): any}|undefined} */
+let policy;
+
+/**
+ * The worker's URL as Trusted Types want it: by a policy that knows this one
+ * URL and no other.
+ * @returns {string}
+ */
+function workerUrl() {
+  const { trustedTypes } = /** @type {any} */ (globalThis);
+  if (!trustedTypes) return WORKER;
+  policy ??= trustedTypes.createPolicy('fortnight-worker', {
+    createScriptURL: (/** @type {string} */ url) => {
+      if (url !== WORKER) throw new TypeError(`not a worker of ours: ${url}`);
+      return url;
+    },
+  });
+  return /** @type {any} */ (policy).createScriptURL(WORKER);
+}

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+/** The page: the form, the state and the problem; the rest in its views. */
+import { ConnectView } from './connect_view.js';
+import { byId, element } from './dom.js';
+import { logLine } from './formats.js';
+import { Fortnight } from './fortnight.js';
+import { LogView } from './log_view.js';
+import { explain } from './messages.js';
+import { hints, parseFields } from './options.js';
+import { SessionsView } from './sessions_view.js';
+
+/**
+ * @typedef {import('../server/types').ApplianceEvent} ApplianceEvent
+ * @typedef {import('../server/types').ApplianceOptions} ApplianceOptions
+ */
+
+const FIELDS = /** @type {const} */ (['address', 'port', 'hosts']);
+const STATES = Object.freeze({
+  stopped: { says: 'Stopped', button: 'Start', does: 'start', busy: false },
+  starting: { says: 'Starting', button: 'Stop', does: 'stop', busy: false },
+  serving: { says: 'Serving', button: 'Stop', does: 'stop', busy: false },
+  stopping: { says: 'Stopping', button: 'Stop', does: 'stop', busy: true },
+});
+
+const fortnight = new Fortnight();
+const connect = new ConnectView();
+const sessions = new SessionsView();
+const log = new LogView();
+
+const form = byId('form', HTMLFormElement);
+const fields = byId('fields', HTMLFieldSetElement);
+const toggle = byId('toggle', HTMLButtonElement);
+const rotate = byId('rotate', HTMLButtonElement);
+const problem = byId('problem', HTMLElement);
+const problemAction = byId('problem-action', HTMLButtonElement);
+const input = (/** @type {string} */ name) => byId(name, HTMLInputElement);
+
+/** @type {import('../server/types').Published|undefined} */
+let published;
+/** @type {ApplianceOptions|undefined} */
+let actionOptions;
+
+function parse() {
+  return parseFields({
+    address: input('address').value, port: input('port').value, hosts: input('hosts').value,
+  });
+}
+
+/**
+ * Writes below each field what its value means, or why it will not do.
+ * @param {Partial<Record<typeof FIELDS[number], string>>} [refused]
+ */
+function drawFields(refused = {}) {
+  const parsed = parse();
+  const meanings = hints(parsed);
+  for (const name of FIELDS) {
+    const wrong = refused[name] ?? parsed.errors[name];
+    const hint = byId(`${name}-hint`, HTMLElement);
+    hint.textContent = wrong ?? meanings[name];
+    hint.classList.toggle('wrong', wrong !== undefined);
+    input(name).setAttribute('aria-invalid', String(wrong !== undefined));
+  }
+  return parsed;
+}
+
+/** @param {ApplianceOptions} options */
+function fillFields({ address, port, hosts }) {
+  if (address !== undefined) input('address').value = address;
+  if (port !== undefined) input('port').value = String(port);
+  if (hosts !== undefined) input('hosts').value = hosts.join(', ');
+  drawFields();
+}
+
+function drawState() {
+  const { says, button, does, busy } = STATES[fortnight.state];
+  byId('state', HTMLElement).dataset.state = fortnight.state;
+  byId('state-text', HTMLElement).textContent = says;
+  toggle.textContent = button;
+  toggle.dataset.does = does;
+  toggle.disabled = busy;
+  fields.disabled = fortnight.state !== 'stopped';
+  rotate.disabled = fortnight.state !== 'serving';
+}
+
+/** @param {import('./messages.js').Message|undefined} message */
+function showProblem(message) {
+  problem.hidden = message === undefined;
+  if (!message) return;
+  byId('problem-title', HTMLElement).textContent = message.title;
+  byId('problem-ways', HTMLElement)
+    .replaceChildren(...message.ways.map((way) => element('li', {}, way)));
+  actionOptions = message.action?.options;
+  problemAction.hidden = message.action === undefined;
+  problemAction.textContent = message.action?.label ?? '';
+  if (message.field) drawFields({ [message.field]: message.title });
+}
+
+/** @param {Extract<ApplianceEvent, {type: 'error'}>} event */
+async function explainError({ code, text }) {
+  const { options } = fortnight;
+  /** @type {import('./messages.js').Permissions} */
+  const permissions = {};
+  if (code === 'permission-denied') {
+    for (const name of /** @type {const} */ (['local-network', 'loopback-network'])) {
+      try {
+        const query = { name: /** @type {PermissionName} */ (/** @type {unknown} */ (name)) };
+        permissions[name] = (await navigator.permissions.query(query)).state;
+      } catch {
+        // A browser that does not know the name has nothing to tell.
+      }
+    }
+  }
+  showProblem(explain(code, text, options, permissions));
+}
+
+/** @param {ApplianceEvent[]} events */
+function receive(events) {
+  for (const event of events) {
+    const line = logLine(event);
+    if (line) log.add(line.level, line.text);
+    switch (event.type) {
+      case 'ready':
+        published = event;
+        connect.show(published);
+        break;
+      case 'certificates':
+        if (published) {
+          published = { ...published, link: event.link, hashes: event.hashes };
+          connect.show(published);
+        }
+        break;
+      case 'session-opened':
+        sessions.add(event);
+        break;
+      case 'session-closed':
+        sessions.remove(event.session);
+        break;
+      case 'error':
+        explainError(event);
+        break;
+    }
+  }
+}
+
+/** @param {ApplianceOptions} options */
+async function start(options) {
+  if (fortnight.state === 'stopped') {
+    showProblem(undefined);
+    fillFields(options);
+  }
+  return fortnight.start(options);
+}
+
+fortnight.addEventListener('state', () => {
+  drawState();
+  if (fortnight.state !== 'stopped') return;
+  log.add('info', 'Stopped');
+  published = undefined;
+  connect.show(undefined);
+  sessions.clear();
+});
+fortnight.addEventListener('events', (event) => {
+  receive(/** @type {CustomEvent<ApplianceEvent[]>} */ (event).detail);
+});
+
+form.addEventListener('input', () => drawFields());
+form.addEventListener('submit', (event) => {
+  event.preventDefault();
+  if (toggle.dataset.does === 'stop') {
+    fortnight.stop();
+    return;
+  }
+  const { options, errors } = drawFields();
+  const wrong = FIELDS.find((name) => errors[name] !== undefined);
+  if (wrong) {
+    input(wrong).focus();
+    return;
+  }
+  // A failure comes as an 'error' event too, and is shown from there.
+  start(options).catch(() => {});
+});
+problemAction.addEventListener('click', () => {
+  const { options } = parse();
+  toggle.focus();
+  start({ ...options, ...actionOptions }).catch(() => {});
+});
+rotate.addEventListener('click', async () => {
+  rotate.disabled = true;
+  try {
+    await fortnight.rotate();
+  } catch (error) {
+    log.add('error', `not rotated: ${/** @type {Error} */ (error).message}`);
+  }
+  drawState();
+});
+
+drawFields();
+drawState();
+if (!('UDPSocket' in globalThis)) showProblem(explain('no-direct-sockets', '', {}));
+
+/** For DevTools and for scripts: the same as the page's own controls. */
+Object.defineProperty(globalThis, 'fortnight', {
+  enumerable: true,
+  value: Object.freeze({
+    start,
+    stop: () => fortnight.stop(),
+    rotate: () => fortnight.rotate(),
+    command: (/** @type {import('../server/types').Command} */ command) => fortnight.command(command),
+    status: () => fortnight.status(),
+    /** Gets each batch of events. */
+    listen: (/** @type {(events: ApplianceEvent[]) => void} */ listener) => {
+      fortnight.addEventListener('events', (event) => {
+        listener(/** @type {CustomEvent<ApplianceEvent[]>} */ (event).detail);
+      });
+    },
+  }),
+});

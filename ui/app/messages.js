@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+/** What went wrong, in words, with the way out.  Pure. */
+
+/**
+ * @typedef {object} Message
+ * @property {string} title
+ * @property {string[]} ways what the person can do
+ * @property {{label: string, options: import('../server/types').ApplianceOptions}} [action]
+ *     one way out that a button can take: start with these changes
+ * @property {'address'|'port'|'hosts'} [field] the field that it is about
+ *
+ * @typedef {Partial<Record<'local-network'|'loopback-network', PermissionState>>} Permissions
+ */
+
+const FEATURES = Object.freeze({
+  'local-network': 'devices on your local network',
+  'loopback-network': 'apps on this device',
+});
+
+/**
+ * @param {string} code of an 'error' event
+ * @param {string} text of the same
+ * @param {import('../server/types').ApplianceOptions} options it was started with
+ * @param {Permissions} [permissions] as the browser tells them
+ * @returns {Message}
+ */
+export function explain(code, text, options, permissions = {}) {
+  const port = options.port ?? 4433;
+  switch (code) {
+    case 'permission-denied': {
+      const missing = Object.entries(FEATURES)
+        .filter(([name]) => permissions[/** @type {keyof Permissions} */ (name)] !== 'granted')
+        .map(([, words]) => words);
+      return {
+        title: 'Chromium does not let this app use the network',
+        ways: [
+          `Open the app’s menu (⋮ in its title bar), then “App info” and its settings, and allow access to ${
+            (missing.length ? missing : Object.values(FEATURES)).join(' and to ')}.`,
+          'Then press Start again.',
+          'On a managed device, the policy LocalNetworkAccessAllowedForUrls decides.',
+        ],
+      };
+    }
+    case 'port-busy':
+      return {
+        title: `Port ${port} is taken by another program`,
+        ways: ['Stop the other program (it may be another Fortnight), or take another port.'],
+        action: { label: 'Start on any free port', options: { port: 0 } },
+        field: 'port',
+      };
+    case 'address-not-available':
+      return {
+        title: `This computer has no address ${options.address ?? ''}`.trimEnd(),
+        ways: ['Give an address of this computer, 127.0.0.1 for this computer alone, or :: for every network.'],
+        action: { label: 'Start on 127.0.0.1', options: { address: '127.0.0.1' } },
+        field: 'address',
+      };
+    case 'bad-option':
+      return {
+        title: 'An option was refused',
+        ways: [sentence(text), 'Change it and press Start again.'],
+      };
+    case 'no-direct-sockets':
+      return {
+        title: 'This page cannot open a UDP socket',
+        ways: ['Fortnight runs as an Isolated Web App in Chromium: “make run” installs it and opens it.'],
+      };
+    default:
+      return {
+        title: 'Fortnight stopped by a fault of its own',
+        ways: [sentence(text), 'Press Start to begin anew; the log has what came before.'],
+      };
+  }
+}
+
+/** @param {string} text */
+function sentence(text) {
+  const trimmed = text.trim() || 'No reason was given';
+  return /[.!?]$/.test(trimmed) ? trimmed : `${trimmed}.`;
+}

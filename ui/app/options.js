@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+/** From the form's fields to the appliance's options.  Pure. */
+
+/** The least port that Direct Sockets bind. */
+const PORT_MIN = 1024;
+
+/**
+ * @typedef {{address: string, port: string, hosts: string}} Fields
+ * @typedef {{options: Required<Pick<import('../server/types').ApplianceOptions,
+ *     'address'|'port'|'hosts'>>, errors: Partial<Record<keyof Fields, string>>}} Parsed
+ */
+
+/**
+ * @param {string} text
+ * @returns {4|6|0} its version, 0 if it is no literal address
+ */
+export function addressVersion(text) {
+  if (/^\d{1,3}(\.\d{1,3}){3}$/.test(text)) {
+    return text.split('.').every((part) => Number(part) <= 255) ? 4 : 0;
+  }
+  return /^[0-9a-f:.]+$/i.test(text) && text.includes(':') && URL.canParse(`http://[${text}]/`) ? 6 : 0;
+}
+
+/** @param {string} address */
+export function isLoopback(address) {
+  return address === '::1' || (addressVersion(address) === 4 && address.startsWith('127.'));
+}
+
+/** @param {string} address */
+export function isWildcard(address) {
+  return address === '0.0.0.0' || (addressVersion(address) === 6 && /^[0:]+$/.test(address));
+}
+
+/**
+ * Whether |host| names this computer for itself alone.
+ * @param {string} host
+ */
+export function isLocalName(host) {
+  return /^(.+\.)?localhost$/i.test(host) || isLoopback(host);
+}
+
+/** @param {string} host a name for the certificate */
+export function isHost(host) {
+  if (addressVersion(host)) return true;
+  return host.length <= 253 && !/^[\d.]+$/.test(host)
+    && /^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*$/i.test(host);
+}
+
+/**
+ * @param {Fields} fields
+ * @returns {Parsed} with an error for each field that will not do
+ */
+export function parseFields(fields) {
+  /** @type {Parsed['errors']} */
+  const errors = {};
+  const address = fields.address.trim().replace(/^\[(.*)\]$/, '$1');
+  if (!addressVersion(address)) {
+    errors.address = 'Give an IP address, such as 127.0.0.1 or ::.';
+  }
+  const port = /^\d+$/.test(fields.port.trim()) ? Number(fields.port) : NaN;
+  if (!(port === 0 || (port >= PORT_MIN && port <= 65535))) {
+    errors.port = port > 0 && port < PORT_MIN
+      ? `The browser refuses ports below ${PORT_MIN}.`
+      : `Give ${PORT_MIN} to 65535, or 0 for any free port.`;
+  }
+  const hosts = [...new Set(fields.hosts.split(/[\s,]+/).filter(Boolean)
+    .map((host) => host.replace(/^\[(.*)\]$/, '$1')))];
+  const bad = hosts.find((host) => !isHost(host));
+  if (hosts.length === 0) {
+    errors.hosts = 'Give at least one name or address.';
+  } else if (bad !== undefined) {
+    errors.hosts = `“${bad.slice(0, 40)}” is neither a host name nor an IP address.`;
+  }
+  return { options: { address, port, hosts }, errors };
+}
+
+/**
+ * What a field's value means, for the line below it.
+ * @param {Parsed} parsed
+ * @returns {Record<keyof Fields, string>}
+ */
+export function hints({ options: { address, port, hosts } }) {
+  const others = !isLoopback(address);
+  return {
+    address: isLoopback(address) ? 'Only this computer can connect.'
+      : isWildcard(address) ? 'Whoever reaches this computer can connect.'
+        : 'Whoever reaches this address can connect.',
+    port: port === 0 ? 'Any free port.' : 'UDP; 0 takes any free port.',
+    hosts: others && hosts.length > 0 && isLocalName(hosts[0])
+      ? 'Others need this computer’s own name or address first.'
+      : 'Names in the certificate; the first goes into the link.',
+  };
+}

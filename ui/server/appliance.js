@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Runs the WASM appliance: the one place that knows how JavaScript and the C
+ * code talk.  The worker of the Isolated Web App and the Node host both stand
+ * on it.
+ *
+ * The WASM is one long call, fortnight_run(), which is suspended whenever it
+ * waits for datagrams.  Nothing may enter it meanwhile, so a command is a JSON
+ * text in an array that the loop empties when dsWake() ends its wait, and what
+ * the loop has to tell comes out once per turn, as one batch of events.
+ */
+import { ApplianceError, errorCodeOf } from './exit_codes.js';
+
+/**
+ * @typedef {import('./types').ApplianceEvent} ApplianceEvent
+ * @typedef {import('./types').ReadyEvent} ReadyEvent
+ * @typedef {import('./types').ErrorEvent} ErrorEvent
+ */
+
+/**
+ * Starts an appliance.
+ *
+ * @param {object} init
+ * @param {import('./types').CreateModule} init.createModule
+ *     the default export of fortnight.mjs
+ * @param {import('./types').ApplianceOptions} init.options
+ * @param {(events: ApplianceEvent[]) => void} [init.onEvents]
+ *     gets each batch; replies are not among them.  What it throws is
+ *     reported and does not reach the appliance.
+ * @param {Partial<import('./types').FortnightModuleOptions>} [init.moduleOptions]
+ * @returns {import('./types').Appliance}
+ */
+export function startAppliance({ createModule, options, onEvents, moduleOptions }) {
+  /** @type {string[]} */
+  const queue = [];
+  /** @type {Map<number, {resolve: (reply: any) => void, reject: (error: Error) => void}>} */
+  const pending = new Map();
+  const ready = deferred(/** @type {ReadyEvent|undefined} */ (undefined));
+  const exited = deferred(0);
+  // Whoever does not ask for |ready| learns of a failure by |exited|.
+  ready.promise.catch(() => {});
+
+  /** @type {import('./types').FortnightModule|undefined} */
+  let module;
+  /** @type {ApplianceError|undefined} */
+  let failure;
+  let over = false;
+  let lastId = 0;
+
+  /** @param {ApplianceEvent[]} events */
+  function tell(events) {
+    if (events.length === 0 || !onEvents) return;
+    try {
+      onEvents(events);
+    } catch (error) {
+      // Not here: this may run inside a call that WASM made.
+      queueMicrotask(() => { throw error; });
+    }
+  }
+
+  /** @param {ApplianceEvent[]} events */
+  function receive(events) {
+    const told = [];
+    for (const event of events) {
+      if (event.type === 'reply') {
+        settle(event.id, event.reply);
+        continue;
+      }
+      if (event.type === 'ready') ready.resolve(event);
+      if (event.type === 'error') failure = new ApplianceError(event.code, event.text);
+      told.push(event);
+    }
+    tell(told);
+  }
+
+  /**
+   * @param {number} id
+   * @param {any} reply
+   */
+  function settle(id, reply) {
+    const waiter = pending.get(id);
+    if (!waiter) return;
+    pending.delete(id);
+    if (reply && typeof reply.error === 'string') {
+      waiter.reject(new Error(reply.error));
+    } else {
+      waiter.resolve(reply);
+    }
+  }
+
+  /** @param {number} code */
+  function end(code) {
+    over = true;
+    if (code !== 0 && !failure) {
+      failure = new ApplianceError(errorCodeOf(code),
+        `the appliance ended with exit code ${code}`);
+      tell([{ type: 'error', code: failure.code, text: failure.message }]);
+    }
+    const why = failure ?? new Error('the appliance has stopped');
+    ready.reject(why);
+    for (const { reject } of pending.values()) {
+      reject(new Error(`not carried out: ${why.message}`));
+    }
+    pending.clear();
+    exited.resolve(code);
+  }
+
+  async function run() {
+    try {
+      module = await createModule({
+        ...moduleOptions, onFortnightEvents: receive, fortnightCommands: queue,
+      });
+      end(await module.ccall('fortnight_run', 'number', ['string'],
+        [JSON.stringify(options)], { async: true }));
+    } catch (error) {
+      // exit() inside the WASM unwinds by an ExitStatus; all else is a fault.
+      const { name, status, message } = /** @type {any} */ (error) ?? {};
+      if (name === 'ExitStatus' && typeof status === 'number') {
+        end(status);
+        return;
+      }
+      failure ??= new ApplianceError('internal', String(message ?? error));
+      tell([{ type: 'error', code: failure.code, text: failure.message }]);
+      end(1);
+    }
+  }
+
+  /** @param {import('./types').Command} command */
+  function send(command) {
+    if (over) {
+      return Promise.reject(failure ?? new Error('the appliance has stopped'));
+    }
+    const id = ++lastId;
+    return /** @type {Promise<any>} */ (new Promise((resolve, reject) => {
+      pending.set(id, { resolve, reject });
+      queue.push(JSON.stringify({ ...command, id }));
+      module?.dsWake();
+    }));
+  }
+
+  /** @type {Promise<void>|undefined} */
+  let stopping;
+  run();
+  return {
+    ready: /** @type {Promise<ReadyEvent>} */ (ready.promise),
+    exited: exited.promise,
+    command: send,
+    stop() {
+      // The exit is the answer: a reply to `stop` may or may not come before.
+      stopping ??= exited.promise.then(() => {});
+      if (!over) send({ command: 'stop' }).catch(() => {});
+      return stopping;
+    },
+  };
+}
+
+/**
+ * @template T
+ * @param {T} _example for its type
+ */
+function deferred(_example) {
+  /** @type {(value: T) => void} */
+  let resolve = () => {};
+  /** @type {(error: Error) => void} */
+  let reject = () => {};
+  const promise = new Promise((/** @type {(value: T) => void} */ yes, no) => {
+    resolve = yes;
+    reject = no;
+  });
+  return { promise, resolve, reject };
+}

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * The worker of the Isolated Web App.  It owns the UDPSocket and the WASM, so
+ * that neither the page's layout nor a hidden page's slow timers ever hold up
+ * a packet.  One worker is one run of the appliance: the page makes a new one
+ * for each start and ends it after 'exited'.
+ */
+import { startAppliance } from './appliance.js';
+
+/** @type {import('./types').Appliance|undefined} */
+let appliance;
+
+/** @param {import('./types').FromWorker} message */
+const post = (message) => self.postMessage(message);
+
+self.addEventListener('message', (/** @type {MessageEvent<import('./types').ToWorker>} */ { data }) => {
+  switch (data.type) {
+    case 'start':
+      appliance ??= start(data.options);
+      break;
+    case 'command':
+      carryOut(data.id, data.command);
+      break;
+    case 'stop':
+      appliance?.stop();
+      break;
+  }
+});
+
+/** @param {import('./types').ApplianceOptions} options */
+function start(options) {
+  const started = startAppliance({
+    // Dynamic, so that a file that is missing is told as an error.
+    createModule: async (init) => {
+      if (typeof UDPSocket === 'undefined') {
+        throw new Error('this browser gives no UDPSocket here: Direct Sockets'
+          + ' need an Isolated Web App in Chromium');
+      }
+      if (!('Suspending' in WebAssembly)) {
+        throw new Error('this browser has no WebAssembly JSPI');
+      }
+      const { default: createModule } = await import('/fortnight.mjs');
+      return createModule(init);
+    },
+    options,
+    onEvents: (events) => post({ type: 'events', events }),
+  });
+  started.exited.then((code) => post({ type: 'exited', code }));
+  return started;
+}
+
+/**
+ * @param {number} id
+ * @param {import('./types').Command} command
+ */
+async function carryOut(id, command) {
+  try {
+    if (!appliance) throw new Error('the appliance is not started');
+    post({ type: 'reply', id, reply: await appliance.command(command) });
+  } catch (error) {
+    post({ type: 'refused', id, text: /** @type {Error} */ (error).message });
+  }
+}
