@@ -28,8 +28,9 @@
 #define CM_BACKDATE 86400
 #define CM_STANDBY_TIME 518400
 #define CM_ACTIVE_TIME 518400
-/* The guard has given up the one second that 14 days have too many. */
-#define CM_GUARD_TIME (CM_VALIDITY_MAX - CM_BACKDATE - CM_STANDBY_TIME - CM_ACTIVE_TIME)
+/* What is left: 1 day less the second by which 14 days are too long. */
+#define CM_GUARD_TIME                                                          \
+  (CM_VALIDITY_MAX - CM_BACKDATE - CM_STANDBY_TIME - CM_ACTIVE_TIME)
 
 typedef struct cm_config {
   /* What the certificates are for; see cm_x509_mint().  Copied. */
@@ -72,13 +73,15 @@ int cm_manager_rotate(cm_manager *mgr, int64_t wall);
 
 /*
  * Does what is due at |wall| (seconds since 1970 UTC) and sets |*next| to the
- * time when to call again, at the latest; calling sooner does no harm.  The
- * active certificate never enters its guard, and is always valid at |wall|:
- * when the clock has jumped too far for the standby, both are minted anew.
+ * time when to call again, at the latest; calling sooner does no harm.
  *
- * Returns 1 if the active certificate is another one than before, 0 if nothing
- * has changed, or an error as cm_manager_rotate(); then the active certificate
- * is still the old one, and |*next| is a minute from now.
+ * The active certificate gives way 6 days after it became active, and never
+ * enters its guard.  If the clock has jumped out of what a certificate covers,
+ * that one is minted anew.
+ *
+ * Returns 1 if the pair of certificates is another one than before, 0 if
+ * nothing has changed, or an error as cm_manager_rotate(); then the pair is
+ * still the old one, and |*next| is a minute from now.
  */
 int cm_manager_tick(cm_manager *mgr, int64_t wall, int64_t *next);
 
