@@ -226,8 +226,9 @@ export async function launchIwa({ folder, grant = true, args = [], ...rest }) {
     await within(20_000, 'PWA.install',
       cdp.send('PWA.install', { manifestId, installUrlOrBundleUrl: server.url }));
     if (grant) {
-      await within(5_000, 'Browser.grantPermissions',
-        cdp.send('Browser.grantPermissions', { origin, permissions: ['localNetwork', 'loopbackNetwork'] }));
+      // What is not in the list is denied: the copy buttons need the last.
+      await within(5_000, 'Browser.grantPermissions', cdp.send('Browser.grantPermissions', {
+        origin, permissions: ['localNetwork', 'loopbackNetwork', 'clipboardSanitizedWrite'] }));
     }
     const [page] = await Promise.all([
       context.waitForEvent('page', { timeout: 15_000 }),

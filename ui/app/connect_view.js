@@ -71,12 +71,7 @@ export class ConnectView {
   async #copy(button) {
     const text = this.#text(button);
     const label = (button.dataset.label ??= button.textContent ?? '');
-    let said = 'Copied';
-    try {
-      await navigator.clipboard.writeText(text);
-    } catch {
-      said = 'Refused';
-    }
+    const said = await copy(text) ? 'Copied' : 'Refused';
     button.textContent = said;
     this.#copied.textContent = said === 'Copied'
       ? `${(button.getAttribute('aria-label') ?? label).replace(/^Copy/, 'Copied')}`
@@ -85,5 +80,28 @@ export class ConnectView {
       button.textContent = label;
       this.#copied.textContent = '';
     }, COPIED_MS);
+  }
+}
+
+/**
+ * @param {string} text
+ * @returns {Promise<boolean>} whether it is in the clipboard
+ */
+async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    // The permission may be denied; a copy out of a click needs none.
+    const listener = (/** @type {ClipboardEvent} */ event) => {
+      event.clipboardData?.setData('text/plain', text);
+      event.preventDefault();
+    };
+    document.addEventListener('copy', listener, { once: true });
+    try {
+      return document.execCommand('copy');
+    } finally {
+      document.removeEventListener('copy', listener);
+    }
   }
 }

@@ -92,7 +92,7 @@ function showProblem(message) {
   actionOptions = message.action?.options;
   problemAction.hidden = message.action === undefined;
   problemAction.textContent = message.action?.label ?? '';
-  if (message.field) drawFields({ [message.field]: message.title });
+  if (message.fields) drawFields(message.fields);
 }
 
 /** @param {Extract<ApplianceEvent, {type: 'error'}>} event */
@@ -170,6 +170,7 @@ form.addEventListener('submit', (event) => {
     fortnight.stop();
     return;
   }
+  showProblem(undefined);
   const { options, errors } = drawFields();
   const wrong = FIELDS.find((name) => errors[name] !== undefined);
   if (wrong) {

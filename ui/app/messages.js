@@ -7,7 +7,8 @@
  * @property {string[]} ways what the person can do
  * @property {{label: string, options: import('../server/types').ApplianceOptions}} [action]
  *     one way out that a button can take: start with these changes
- * @property {'address'|'port'|'hosts'} [field] the field that it is about
+ * @property {Partial<Record<'address'|'port'|'hosts', string>>} [fields] what to
+ *     write below the field that it is about
  *
  * @typedef {Partial<Record<'local-network'|'loopback-network', PermissionState>>} Permissions
  */
@@ -46,14 +47,14 @@ export function explain(code, text, options, permissions = {}) {
         title: `Port ${port} is taken by another program`,
         ways: ['Stop the other program (it may be another Fortnight), or take another port.'],
         action: { label: 'Start on any free port', options: { port: 0 } },
-        field: 'port',
+        fields: { port: 'Taken already.' },
       };
     case 'address-not-available':
       return {
         title: `This computer has no address ${options.address ?? ''}`.trimEnd(),
         ways: ['Give an address of this computer, 127.0.0.1 for this computer alone, or :: for every network.'],
         action: { label: 'Start on 127.0.0.1', options: { address: '127.0.0.1' } },
-        field: 'address',
+        fields: { address: 'Not an address of this computer.' },
       };
     case 'bad-option':
       return {

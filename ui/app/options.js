@@ -59,9 +59,8 @@ export function parseFields(fields) {
   }
   const port = /^\d+$/.test(fields.port.trim()) ? Number(fields.port) : NaN;
   if (!(port === 0 || (port >= PORT_MIN && port <= 65535))) {
-    errors.port = port > 0 && port < PORT_MIN
-      ? `The browser refuses ports below ${PORT_MIN}.`
-      : `Give ${PORT_MIN} to 65535, or 0 for any free port.`;
+    // Direct Sockets refuse the ports below.
+    errors.port = `${PORT_MIN} to 65535, or 0.`;
   }
   const hosts = [...new Set(fields.hosts.split(/[\s,]+/).filter(Boolean)
     .map((host) => host.replace(/^\[(.*)\]$/, '$1')))];

@@ -7,6 +7,9 @@
  */
 import { startAppliance } from './appliance.js';
 
+/* Where scripts/stage-iwa.mjs puts the WASM's JavaScript, in the app's root. */
+const MODULE = '/fortnight.mjs';
+
 /** @type {import('./types').Appliance|undefined} */
 let appliance;
 
@@ -32,14 +35,15 @@ function start(options) {
   const started = startAppliance({
     // Dynamic, so that a file that is missing is told as an error.
     createModule: async (init) => {
-      if (typeof UDPSocket === 'undefined') {
+      if (!('UDPSocket' in globalThis)) {
         throw new Error('this browser gives no UDPSocket here: Direct Sockets'
           + ' need an Isolated Web App in Chromium');
       }
       if (!('Suspending' in WebAssembly)) {
         throw new Error('this browser has no WebAssembly JSPI');
       }
-      const { default: createModule } = await import('/fortnight.mjs');
+      /** @type {{default: import('./types').CreateModule}} */
+      const { default: createModule } = await import(MODULE);
       return createModule(init);
     },
     options,
