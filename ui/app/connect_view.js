@@ -9,7 +9,7 @@ const USES = /** @type {const} */ (['active', 'standby']);
 const COPIED_MS = 1500;
 
 export class ConnectView {
-  /** @type {import('../server/types').Published|undefined} */
+  /** @type {import('../server/types.d.ts').Published|undefined} */
   #published;
   #url = byId('url', HTMLOutputElement);
   #link = byId('link', HTMLOutputElement);
@@ -24,7 +24,7 @@ export class ConnectView {
     }
   }
 
-  /** @param {import('../server/types').Published|undefined} published */
+  /** @param {import('../server/types.d.ts').Published|undefined} published */
   show(published) {
     this.#published = published;
     this.#url.textContent = published?.url ?? '';

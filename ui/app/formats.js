@@ -21,7 +21,7 @@ export function groups(hex, digits = 8) {
 
 /**
  * What a page has to contain in order to connect.
- * @param {import('../server/types').Published} published
+ * @param {import('../server/types.d.ts').Published} published
  * @returns {string} JavaScript
  */
 export function snippet({ url, hashes }) {
@@ -82,7 +82,7 @@ export function plain(text, max = 200) {
 
 /**
  * The line of the log for an event; undefined for those that have none.
- * @param {import('../server/types').ApplianceEvent} event
+ * @param {import('../server/types.d.ts').ApplianceEvent} event
  * @returns {{level: string, text: string}|undefined}
  */
 export function logLine(event) {

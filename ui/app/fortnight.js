@@ -6,9 +6,9 @@
 import { ApplianceError } from '../server/exit_codes.js';
 
 /**
- * @typedef {import('../server/types').ApplianceOptions} ApplianceOptions
- * @typedef {import('../server/types').ApplianceEvent} ApplianceEvent
- * @typedef {import('../server/types').FromWorker} FromWorker
+ * @typedef {import('../server/types.d.ts').ApplianceOptions} ApplianceOptions
+ * @typedef {import('../server/types.d.ts').ApplianceEvent} ApplianceEvent
+ * @typedef {import('../server/types.d.ts').FromWorker} FromWorker
  * @typedef {'stopped'|'starting'|'serving'|'stopping'} State
  */
 
@@ -40,7 +40,7 @@ export class Fortnight extends EventTarget {
 
   /**
    * @param {ApplianceOptions} [options]
-   * @returns {Promise<import('../server/types').ReadyEvent>} rejected with an
+   * @returns {Promise<import('../server/types.d.ts').ReadyEvent>} rejected with an
    *     ApplianceError, whose |code| says why it cannot serve
    */
   async start(options = {}) {
@@ -74,7 +74,7 @@ export class Fortnight extends EventTarget {
   }
 
   /**
-   * @param {import('../server/types').Command} command
+   * @param {import('../server/types.d.ts').Command} command
    * @returns {Promise<any>} the reply
    */
   async command(command) {
@@ -84,13 +84,13 @@ export class Fortnight extends EventTarget {
 
   /**
    * Swaps the certificate now.
-   * @returns {Promise<import('../server/types').Published>}
+   * @returns {Promise<import('../server/types.d.ts').Published>}
    */
   rotate() {
     return this.command({ command: 'rotate' });
   }
 
-  /** @returns {Promise<{state: State} & Partial<import('../server/types').Status>>} */
+  /** @returns {Promise<{state: State} & Partial<import('../server/types.d.ts').Status>>} */
   async status() {
     if (this.#state !== 'serving') return { state: this.#state };
     return { state: this.#state, ...await this.command({ command: 'status' }) };
@@ -115,7 +115,7 @@ class Run {
   /** @type {ApplianceError|undefined} */
   #failure;
   #onEvents;
-  /** @type {(event: import('../server/types').ReadyEvent) => void} */
+  /** @type {(event: import('../server/types.d.ts').ReadyEvent) => void} */
   #isReady = () => {};
   /** @type {(error: Error) => void} */
   #neverReady = () => {};
@@ -128,7 +128,7 @@ class Run {
    */
   constructor(options, onEvents) {
     this.#onEvents = onEvents;
-    /** @type {Promise<import('../server/types').ReadyEvent>} */
+    /** @type {Promise<import('../server/types.d.ts').ReadyEvent>} */
     this.ready = new Promise((resolve, reject) => {
       this.#isReady = resolve;
       this.#neverReady = reject;
@@ -144,7 +144,7 @@ class Run {
     this.#post({ type: 'start', options });
   }
 
-  /** @param {import('../server/types').Command} command */
+  /** @param {import('../server/types.d.ts').Command} command */
   command(command) {
     if (this.#over) return Promise.reject(new Error('the appliance has stopped'));
     const id = ++this.#lastId;
@@ -213,7 +213,7 @@ class Run {
     this.#onEvents(events);
   }
 
-  /** @param {import('../server/types').ToWorker} message */
+  /** @param {import('../server/types.d.ts').ToWorker} message */
   #post(message) {
     this.#worker.postMessage(message);
   }

@@ -10,8 +10,8 @@ import { hints, parseFields } from './options.js';
 import { SessionsView } from './sessions_view.js';
 
 /**
- * @typedef {import('../server/types').ApplianceEvent} ApplianceEvent
- * @typedef {import('../server/types').ApplianceOptions} ApplianceOptions
+ * @typedef {import('../server/types.d.ts').ApplianceEvent} ApplianceEvent
+ * @typedef {import('../server/types.d.ts').ApplianceOptions} ApplianceOptions
  */
 
 const FIELDS = /** @type {const} */ (['address', 'port', 'hosts']);
@@ -35,7 +35,7 @@ const problem = byId('problem', HTMLElement);
 const problemAction = byId('problem-action', HTMLButtonElement);
 const input = (/** @type {string} */ name) => byId(name, HTMLInputElement);
 
-/** @type {import('../server/types').Published|undefined} */
+/** @type {import('../server/types.d.ts').Published|undefined} */
 let published;
 /** @type {ApplianceOptions|undefined} */
 let actionOptions;
@@ -206,7 +206,7 @@ Object.defineProperty(globalThis, 'fortnight', {
     start,
     stop: () => fortnight.stop(),
     rotate: () => fortnight.rotate(),
-    command: (/** @type {import('../server/types').Command} */ command) => fortnight.command(command),
+    command: (/** @type {import('../server/types.d.ts').Command} */ command) => fortnight.command(command),
     status: () => fortnight.status(),
     /** Gets each batch of events. */
     listen: (/** @type {(events: ApplianceEvent[]) => void} */ listener) => {

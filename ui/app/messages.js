@@ -5,7 +5,7 @@
  * @typedef {object} Message
  * @property {string} title
  * @property {string[]} ways what the person can do
- * @property {{label: string, options: import('../server/types').ApplianceOptions}} [action]
+ * @property {{label: string, options: import('../server/types.d.ts').ApplianceOptions}} [action]
  *     one way out that a button can take: start with these changes
  * @property {Partial<Record<'address'|'port'|'hosts', string>>} [fields] what to
  *     write below the field that it is about
@@ -21,7 +21,7 @@ const FEATURES = Object.freeze({
 /**
  * @param {string} code of an 'error' event
  * @param {string} text of the same
- * @param {import('../server/types').ApplianceOptions} options it was started with
+ * @param {import('../server/types.d.ts').ApplianceOptions} options it was started with
  * @param {Permissions} [permissions] as the browser tells them
  * @returns {Message}
  */

@@ -6,7 +6,7 @@ const PORT_MIN = 1024;
 
 /**
  * @typedef {{address: string, port: string, hosts: string}} Fields
- * @typedef {{options: Required<Pick<import('../server/types').ApplianceOptions,
+ * @typedef {{options: Required<Pick<import('../server/types.d.ts').ApplianceOptions,
  *     'address'|'port'|'hosts'>>, errors: Partial<Record<keyof Fields, string>>}} Parsed
  */
 

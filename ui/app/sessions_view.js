@@ -7,7 +7,7 @@ import { age, plain } from './formats.js';
 const MAX = 200;
 
 export class SessionsView {
-  /** @type {Map<number|string, {session: import('../server/types').Session, since: number}>} */
+  /** @type {Map<number|string, {session: import('../server/types.d.ts').Session, since: number}>} */
   #sessions = new Map();
   /** @type {Map<number|string, HTMLTableRowElement>} */
   #rows = new Map();
@@ -19,7 +19,7 @@ export class SessionsView {
   /** @type {ReturnType<typeof setInterval>|undefined} */
   #timer;
 
-  /** @param {import('../server/types').Session} session */
+  /** @param {import('../server/types.d.ts').Session} session */
   add(session) {
     this.#sessions.set(session.session, { session, since: performance.now() });
     this.#ask();

@@ -12,23 +12,23 @@
 import { ApplianceError, errorCodeOf } from './exit_codes.js';
 
 /**
- * @typedef {import('./types').ApplianceEvent} ApplianceEvent
- * @typedef {import('./types').ReadyEvent} ReadyEvent
- * @typedef {import('./types').ErrorEvent} ErrorEvent
+ * @typedef {import('./types.d.ts').ApplianceEvent} ApplianceEvent
+ * @typedef {import('./types.d.ts').ReadyEvent} ReadyEvent
+ * @typedef {import('./types.d.ts').ErrorEvent} ErrorEvent
  */
 
 /**
  * Starts an appliance.
  *
  * @param {object} init
- * @param {import('./types').CreateModule} init.createModule
+ * @param {import('./types.d.ts').CreateModule} init.createModule
  *     the default export of fortnight.mjs
- * @param {import('./types').ApplianceOptions} init.options
+ * @param {import('./types.d.ts').ApplianceOptions} init.options
  * @param {(events: ApplianceEvent[]) => void} [init.onEvents]
  *     gets each batch; replies are not among them.  What it throws is
  *     reported and does not reach the appliance.
- * @param {Partial<import('./types').FortnightModuleOptions>} [init.moduleOptions]
- * @returns {import('./types').Appliance}
+ * @param {Partial<import('./types.d.ts').FortnightModuleOptions>} [init.moduleOptions]
+ * @returns {import('./types.d.ts').Appliance}
  */
 export function startAppliance({ createModule, options, onEvents, moduleOptions }) {
   /** @type {string[]} */
@@ -40,7 +40,7 @@ export function startAppliance({ createModule, options, onEvents, moduleOptions 
   // Whoever does not ask for |ready| learns of a failure by |exited|.
   ready.promise.catch(() => {});
 
-  /** @type {import('./types').FortnightModule|undefined} */
+  /** @type {import('./types.d.ts').FortnightModule|undefined} */
   let module;
   /** @type {ApplianceError|undefined} */
   let failure;
@@ -125,7 +125,7 @@ export function startAppliance({ createModule, options, onEvents, moduleOptions 
     }
   }
 
-  /** @param {import('./types').Command} command */
+  /** @param {import('./types.d.ts').Command} command */
   function send(command) {
     if (over) {
       return Promise.reject(failure ?? new Error('the appliance has stopped'));

@@ -4,7 +4,7 @@
  * the WASM appliance on Node, and `make run`.
  */
 
-/** @type {Readonly<Record<import('./types').ErrorCode, number>>} */
+/** @type {Readonly<Record<import('./types.d.ts').ErrorCode, number>>} */
 export const EXIT_CODES = Object.freeze({
   'internal': 1,
   'bad-option': 2,
@@ -22,18 +22,18 @@ export const EXIT_CODES = Object.freeze({
 export function exitCodeOf(error) {
   const code = /** @type {{code?: unknown}|null|undefined} */ (error)?.code;
   return typeof code === 'string' && Object.hasOwn(EXIT_CODES, code)
-    ? EXIT_CODES[/** @type {import('./types').ErrorCode} */ (code)] : 1;
+    ? EXIT_CODES[/** @type {import('./types.d.ts').ErrorCode} */ (code)] : 1;
 }
 
 /**
  * The error code that an exit code stands for.
  * @param {number} exitCode
- * @returns {import('./types').ErrorCode}
+ * @returns {import('./types.d.ts').ErrorCode}
  */
 export function errorCodeOf(exitCode) {
   for (const [code, value] of Object.entries(EXIT_CODES)) {
     if (value === exitCode) {
-      return /** @type {import('./types').ErrorCode} */ (code);
+      return /** @type {import('./types.d.ts').ErrorCode} */ (code);
     }
   }
   return 'internal';
@@ -42,7 +42,7 @@ export function errorCodeOf(exitCode) {
 /** An error of the appliance: why it cannot serve, or can serve no longer. */
 export class ApplianceError extends Error {
   /**
-   * @param {import('./types').ErrorCode} code
+   * @param {import('./types.d.ts').ErrorCode} code
    * @param {string} text one line, for a person
    */
   constructor(code, text) {

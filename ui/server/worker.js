@@ -10,13 +10,13 @@ import { startAppliance } from './appliance.js';
 /* Where scripts/stage-iwa.mjs puts the WASM's JavaScript, in the app's root. */
 const MODULE = '/fortnight.mjs';
 
-/** @type {import('./types').Appliance|undefined} */
+/** @type {import('./types.d.ts').Appliance|undefined} */
 let appliance;
 
-/** @param {import('./types').FromWorker} message */
+/** @param {import('./types.d.ts').FromWorker} message */
 const post = (message) => self.postMessage(message);
 
-self.addEventListener('message', (/** @type {MessageEvent<import('./types').ToWorker>} */ { data }) => {
+self.addEventListener('message', (/** @type {MessageEvent<import('./types.d.ts').ToWorker>} */ { data }) => {
   switch (data.type) {
     case 'start':
       appliance ??= start(data.options);
@@ -30,7 +30,7 @@ self.addEventListener('message', (/** @type {MessageEvent<import('./types').ToWo
   }
 });
 
-/** @param {import('./types').ApplianceOptions} options */
+/** @param {import('./types.d.ts').ApplianceOptions} options */
 function start(options) {
   const started = startAppliance({
     // Dynamic, so that a file that is missing is told as an error.
@@ -42,7 +42,7 @@ function start(options) {
       if (!('Suspending' in WebAssembly)) {
         throw new Error('this browser has no WebAssembly JSPI');
       }
-      /** @type {{default: import('./types').CreateModule}} */
+      /** @type {{default: import('./types.d.ts').CreateModule}} */
       const { default: createModule } = await import(MODULE);
       return createModule(init);
     },
@@ -55,7 +55,7 @@ function start(options) {
 
 /**
  * @param {number} id
- * @param {import('./types').Command} command
+ * @param {import('./types.d.ts').Command} command
  */
 async function carryOut(id, command) {
   try {

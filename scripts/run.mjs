@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * `make run`: Fortnight as an Isolated Web App in Chromium, started, serving,
+ * and stopped again with everything that it started.
+ */
+import { mkdirSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { ApplianceError, exitCodeOf } from '../ui/server/exit_codes.js';
+import { hasDisplay, launchIwa, within } from './launch-iwa.mjs';
+import { selfTest } from './self-test.mjs';
+import { stageIwa } from './stage-iwa.mjs';
+
+/**
+ * @typedef {import('../ui/server/types.d.ts').ApplianceOptions} ApplianceOptions
+ * @typedef {import('../ui/server/types.d.ts').ApplianceEvent} ApplianceEvent
+ * @typedef {import('../ui/server/types.d.ts').ReadyEvent} ReadyEvent
+ * @typedef {import('../ui/server/types.d.ts').ErrorCode} ErrorCode
+ *
+ * What the page gives to scripts; see ui/app/main.js.
+ * @typedef {object} Page
+ * @property {(options: ApplianceOptions) => Promise<ReadyEvent>} start
+ * @property {() => Promise<void>} stop
+ * @property {(listener: (events: ApplianceEvent[]) => void) => void} listen
+ */
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const SCREENSHOT = join(ROOT, 'build/fortnight.png');
+
+const HELP = `usage: make run [ARGS="OPTION..."]
+
+Starts Fortnight as an Isolated Web App in Chromium, with a window where there
+is a display.  Once it serves it prints one line on standard output: "ready "
+and a JSON object with url, link, hashes and pid.  Ctrl-C stops it.
+
+  --listen ADDRESS   the address to bind (default 127.0.0.1; :: is all networks)
+  --port N           the UDP port, 1024 to 65535; 0 is any free one (default 4433)
+  --host NAME        a name or address for the certificate; may be repeated, and
+                     the first is the link's (default: chosen by the appliance)
+  --no-permission    do not grant the network beforehand (also --grant=no):
+                     Chromium asks, and a headless one denies
+  --headless         no window, even where there is a display
+  --self-test        let a second Chromium connect by the link and echo, then stop
+  --app FOLDER       run this folder and not the one staged from the sources
+  --help             this text
+
+exit codes: 0 stopped as asked, 1 internal, 2 refused option, 3 port busy,
+            4 permission denied, 5 address not available
+`;
+
+/* A person may take their time with a prompt; a headless browser has none. */
+const START_TIMEOUT_MS = 30_000;
+
+/** @param {string} text */
+const say = (text) => process.stderr.write(`${text}\n`);
+
+/** @param {string[]} args */
+function parse(args) {
+  /** @type {ReturnType<typeof parseOptions>['values']} */
+  let values;
+  try {
+    ({ values } = parseOptions(args));
+  } catch (error) {
+    throw new ApplianceError('bad-option', /** @type {Error} */ (error).message.split('\n')[0]);
+  }
+  if (values.port !== undefined && !/^\d{1,5}$/.test(values.port)) {
+    throw new ApplianceError('bad-option', `--port ${values.port}: not a number from 0 to 65535`);
+  }
+  if (values.grant !== undefined && !['yes', 'no'].includes(values.grant)) {
+    throw new ApplianceError('bad-option', `--grant=${values.grant}: yes or no`);
+  }
+  return values;
+}
+
+/** @param {string[]} args */
+function parseOptions(args) {
+  return parseArgs({ args, options: {
+    'listen': { type: 'string' },
+    'port': { type: 'string' },
+    'host': { type: 'string', multiple: true },
+    'grant': { type: 'string' },
+    'no-permission': { type: 'boolean' },
+    'headless': { type: 'boolean' },
+    'self-test': { type: 'boolean' },
+    'app': { type: 'string' },
+    'help': { type: 'boolean' },
+  } });
+}
+
+/** @param {ApplianceEvent[]} events */
+function print(events) {
+  for (const event of events) {
+    if (event.type === 'log') say(`${event.level}: ${event.text}`);
+  }
+}
+
+/**
+ * @param {import('playwright-core').Page} page
+ * @param {ApplianceOptions} options
+ * @param {boolean} headless
+ * @returns {Promise<ReadyEvent>}
+ */
+async function start(page, options, headless) {
+  await page.exposeFunction('fortnightEvents', print);
+  const started = page.evaluate(async (options) => {
+    const { fortnight, fortnightEvents } = /** @type {{fortnight: Page, fortnightEvents: typeof print}} */ (
+      /** @type {unknown} */ (globalThis));
+    fortnight.listen(fortnightEvents);
+    try {
+      return { ready: await fortnight.start(options) };
+    } catch (error) {
+      const { code, message } = /** @type {Error & {code?: ErrorCode}} */ (error);
+      return { failed: { code: code ?? 'internal', message } };
+    }
+  }, options);
+  const { ready, failed } = headless
+    ? await within(START_TIMEOUT_MS, 'starting the appliance', started) : await started;
+  if (!ready) {
+    throw new ApplianceError(/** @type {ErrorCode} */ (failed?.code ?? 'internal'), failed?.message ?? '');
+  }
+  return ready;
+}
+
+/**
+ * One clear line for a person at a terminal.
+ * @param {unknown} error
+ * @param {ApplianceOptions} options
+ */
+function line(error, options) {
+  const { code, message } = /** @type {Error & {code?: string}} */ (error);
+  switch (code) {
+    case 'port-busy':
+      return `UDP port ${options.port ?? 4433} is taken; give another with --port N, or --port 0 for any free one`;
+    case 'permission-denied':
+      return 'Chromium does not let the app use the network: it must be allowed the local network and loopback'
+        + ' (leave out --no-permission, or allow both in the app\'s settings)';
+    case 'address-not-available':
+      return `${options.address ?? 'the address'} is no address of this computer; give one with --listen`;
+    case 'bad-option':
+      return message;
+    default:
+      return message.split('\n')[0];
+  }
+}
+
+/**
+ * @param {string[]} args
+ * @param {Promise<string>} signal resolved when a signal asks to stop
+ * @returns {Promise<number>} the exit code
+ */
+async function main(args, signal) {
+  /** @type {ApplianceOptions} */
+  const options = {};
+  /** @type {Awaited<ReturnType<typeof launchIwa>>|undefined} */
+  let app;
+  try {
+    const values = parse(args);
+    if (values.help) {
+      process.stdout.write(HELP);
+      return 0;
+    }
+    if (values.listen !== undefined) options.address = values.listen;
+    if (values.port !== undefined) options.port = Number(values.port);
+    if (values.host !== undefined) options.hosts = values.host;
+    const headless = Boolean(values.headless) || !hasDisplay();
+
+    const folder = values.app ?? stageIwa().folder;
+    const launching = launchIwa({
+      folder, headless, grant: values.grant !== 'no' && !values['no-permission'],
+      args: headless ? ['--window-size=1280,900'] : [],
+    });
+    // A signal while it launches: what is launched is closed below.
+    launching.then((launched) => { app = launched; }, () => {});
+    app = await launching;
+    const { page, closed } = app;
+    const over = Promise.race([closed.then(() => 'the window was closed'), signal]);
+    const ready = await Promise.race([start(page, options, headless), over]).catch(async (error) => {
+      if (headless) await screenshot(page);
+      throw error;
+    });
+    if (typeof ready === 'string') {
+      say(`stopping: ${ready}`);
+      return 0;
+    }
+    const { url, link, hashes } = ready;
+    console.log(`ready ${JSON.stringify({ url, link, hashes, pid: process.pid })}`);
+    if (headless) await screenshot(page);
+    if (values['self-test']) {
+      const passed = await Promise.race([selfTest(link, {
+        headless, say, rotate: () => page.evaluate(() => /** @type {any} */ (globalThis).fortnight.rotate()) }),
+      over]);
+      if (passed !== true) throw new Error(`the self-test did not pass${passed ? `: ${passed}` : ''}`);
+    } else {
+      say(`stopping: ${await over}`);
+    }
+    return 0;
+  } catch (error) {
+    say(`fortnight: ${line(error, options)}`);
+    if (process.env.DEBUG) say(String(/** @type {Error} */ (error).stack));
+    return exitCodeOf(error);
+  } finally {
+    if (app) {
+      // So that the peers are told; Chromium would only vanish.
+      await within(6_000, 'stopping', app.page.evaluate(() =>
+        /** @type {{fortnight?: Page}} */ (/** @type {unknown} */ (globalThis)).fortnight?.stop())).catch(() => {});
+      await app.close();
+    }
+  }
+}
+
+/** @param {import('playwright-core').Page} page */
+async function screenshot(page) {
+  try {
+    mkdirSync(join(SCREENSHOT, '..'), { recursive: true });
+    await page.screenshot({ path: SCREENSHOT, timeout: 5_000 });
+    say(`no display: the window is in ${relative(process.cwd(), SCREENSHOT)}`);
+  } catch (error) {
+    say(`no screenshot: ${/** @type {Error} */ (error).message.split('\n')[0]}`);
+  }
+}
+
+const signal = new Promise((/** @type {(name: string) => void} */ resolve) => {
+  for (const name of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
+    process.on(name, () => resolve(name));
+  }
+});
+process.exit(await main(process.argv.slice(2), signal));
