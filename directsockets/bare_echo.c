@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The ceiling for the benchmarks on the web: an echo with nothing above the
+ * socket.  JavaScript calls
+ *
+ *   Module.onBareEcho = ({address, port}) => ...;
+ *   await Module.ccall('bare_echo_run', 'number', ['string', 'number'],
+ *                      ['127.0.0.1', 0], {async: true});
+ *
+ * and stops it with Module.dsWake(); the answer is 0 or a ds_error.
+ */
+#include "directsockets/directsockets.h"
+
+#include <emscripten.h>
+#include <string.h>
+
+#define BATCH 64
+
+/* clang-format off */
+EM_JS(void, bare_echo_ready, (int port), {
+  Module['onBareEcho']?.({port});
+});
+EM_JS(void, bare_echo_counted, (double echoed, double waits, int dropped, int reopened), {
+  Module['onBareEchoCounted']?.({echoed, waits, dropped, reopened});
+});
+/* clang-format on */
+
+static size_t echo(ds_socket *socket) {
+  ds_datagram *in[BATCH];
+  ds_datagram *out[BATCH];
+  size_t room = ds_send_begin(socket, out, BATCH);
+  /* What there is no room to answer stays in the ring. */
+  size_t n = ds_receive(socket, in, room);
+  size_t i;
+
+  for (i = 0; i < n; i++) {
+    memcpy(out[i], in[i], offsetof(ds_datagram, data) + in[i]->len);
+  }
+  ds_send(socket, n);
+  return n;
+}
+
+int bare_echo_run(const char *address, int port);
+
+EMSCRIPTEN_KEEPALIVE int bare_echo_run(const char *address, int port) {
+  ds_options options = {.address = address, .port = (uint16_t)port};
+  ds_counters counters;
+  ds_socket *socket;
+  uint8_t ip[16];
+  uint16_t bound;
+  double echoed = 0;
+  double waits = 0;
+  int rv = ds_open(&socket, &options);
+
+  if (rv != 0) {
+    return rv;
+  }
+  ds_local(socket, ip, &bound, NULL);
+  bare_echo_ready(bound);
+
+  do {
+    size_t n;
+
+    rv = ds_wait(-1);
+    waits++;
+    while ((n = echo(socket)) > 0) {
+      echoed += (double)n;
+    }
+  } while (rv >= 0 && !(rv & (DS_READY_WAKE | DS_READY_ERROR)));
+
+  rv = rv < 0 ? rv : ds_status(socket);
+  ds_count(socket, &counters);
+  bare_echo_counted(echoed, waits,
+                    (int)(counters.dropped_in + counters.dropped_out),
+                    (int)counters.reopened);
+  ds_close(socket);
+  return rv;
+}
