@@ -110,6 +110,14 @@ static int on_handshake_completed(ngtcp2_conn *conn, void *user) {
   return client->is_closed ? NGTCP2_ERR_CALLBACK_FAILURE : 0;
 }
 
+static int on_handshake_confirmed(ngtcp2_conn *conn, void *user) {
+  sim_client *client = user;
+
+  (void)conn;
+  SIM_TELL(client, handshake_confirmed, client->config.user);
+  return client->is_closed ? NGTCP2_ERR_CALLBACK_FAILURE : 0;
+}
+
 static int on_version_negotiation(ngtcp2_conn *conn, const ngtcp2_pkt_hd *hd,
                                   const uint32_t *sv, size_t nsv, void *user) {
   (void)conn;
@@ -308,6 +316,7 @@ static const ngtcp2_callbacks callbacks = {
     .client_initial = ngtcp2_crypto_client_initial_cb,
     .recv_crypto_data = ngtcp2_crypto_recv_crypto_data_cb,
     .handshake_completed = on_handshake_completed,
+    .handshake_confirmed = on_handshake_confirmed,
     .recv_version_negotiation = on_version_negotiation,
     .encrypt = ngtcp2_crypto_encrypt_cb,
     .decrypt = ngtcp2_crypto_decrypt_cb,

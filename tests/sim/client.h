@@ -93,6 +93,8 @@ typedef struct sim_client sim_client;
 typedef struct sim_callbacks {
   /* The TLS handshake is done: streams may be opened. */
   void (*handshake_done)(sim_client *client, void *user);
+  /* The server has it from the client too (HANDSHAKE_DONE). */
+  void (*handshake_confirmed)(sim_client *client, void *user);
   /* The server's SETTINGS came. */
   void (*settings)(sim_client *client, void *user);
   /* The CONNECT stream |session| was answered; 2xx: the session is open. */

@@ -1,0 +1,551 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * load: puts a QUIC or WebTransport server under load and says what came back.
+ *
+ *   load --url https://127.0.0.1:4433/echo --hash HEX --mode stream
+ *
+ * One thread, one UDP socket for each connection, one JSON object on standard
+ * output.  Everything counted was seen to come back: with no server there the
+ * figures are 0.  It ends by itself: at the latest 12 s after the duration.
+ */
+#define _GNU_SOURCE
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "tests/sim/raw_load_posix.h"
+#include "tests/sim/socket_posix.h"
+#include "tests/sim/workload.h"
+
+#define SECOND UINT64_C(1000000000)
+/* For all connections to come up, and for the last echoes to come back. */
+#define CONNECT_TIME (10 * SECOND)
+#define DRAIN_TIME (1 * SECOND)
+
+typedef struct options {
+  const char *mode;
+  const char *alpn;
+  char host[256];
+  char port[8];
+  char authority[272];
+  char path[1024];
+  uint8_t hashes[4][32];
+  size_t nhashes;
+  size_t connections;
+  double duration;
+  /* Datagrams a second over all connections; 0: closed loop. */
+  double rate;
+  int raw;
+} options;
+
+typedef struct link_state {
+  sim_socket sock;
+  sim_client *client;
+  sim_worker *worker;
+  /* Something came, or is due. */
+  int dirty;
+} link_state;
+
+static options opts = {.mode = "handshakes", .alpn = "h3", .connections = 1};
+static sim_load load;
+static sim_batch batch;
+static sim_random randomness;
+static sim_tls *tls;
+static sim_address remote;
+static socklen_t remote_len;
+static int epoll_fd;
+static uint64_t sockets_failed;
+
+static uint64_t monotonic(void) {
+  struct timespec ts;
+
+  clock_gettime(CLOCK_MONOTONIC, &ts);
+  return (uint64_t)ts.tv_sec * SECOND + (uint64_t)ts.tv_nsec;
+}
+
+/* Options */
+
+static _Noreturn void usage(const char *problem) {
+  if (problem != NULL) {
+    fprintf(stderr, "load: %s\n", problem);
+  }
+  fputs(
+      "usage: load --url URL [--hash HEX]... [--mode MODE] [...]\n"
+      "  --url URL         https://HOST:PORT/PATH\n"
+      "  --hash HEX        SHA-256 of the certificate; up to four times\n"
+      "  --mode MODE       handshakes, sessions, stream, datagrams, or raw\n"
+      "                    (plain UDP echo, no QUIC)\n"
+      "  --alpn NAME       h3 (WebTransport) or echo (raw QUIC)\n"
+      "  --connections N   at a time (1)\n"
+      "  --streams N       of each connection at a time (1)\n"
+      "  --size B          octets of a datagram (1000), or of a stream\n"
+      "                    (0: it does not end)\n"
+      "  --window N        octets of a stream, or datagrams of a connection,\n"
+      "                    in flight at a time (1048576, 32)\n"
+      "  --rate R          datagrams a second in all (0: closed loop)\n"
+      "  --duration S      seconds (5)\n",
+      stderr);
+  exit(2);
+}
+
+static void parse_url(const char *url) {
+  const char *rest = strstr(url, "://"), *slash, *colon, *end;
+
+  if (rest == NULL) {
+    usage("the URL has no scheme");
+  }
+  rest += 3;
+  slash = strchr(rest, '/');
+  end = slash == NULL ? rest + strlen(rest) : slash;
+  colon = memrchr(rest, ':', (size_t)(end - rest));
+  if (colon == NULL || colon == rest || end - colon > 6 ||
+      end - rest >= (long)sizeof(opts.host)) {
+    usage("the URL has no host or port");
+  }
+  snprintf(opts.authority, sizeof(opts.authority), "%.*s", (int)(end - rest),
+           rest);
+  snprintf(opts.port, sizeof(opts.port), "%.*s", (int)(end - colon - 1),
+           colon + 1);
+  snprintf(opts.path, sizeof(opts.path), "%s", slash == NULL ? "/" : slash);
+  if (*rest == '[' && colon[-1] == ']') {
+    ++rest;
+    --colon;
+  }
+  snprintf(opts.host, sizeof(opts.host), "%.*s", (int)(colon - rest), rest);
+}
+
+static void parse_hash(const char *hex) {
+  unsigned int octet;
+  size_t i;
+
+  if (opts.nhashes == 4 || strlen(hex) != 64) {
+    usage("a hash has 64 hexadecimal digits, and there are four at most");
+  }
+  for (i = 0; i < 32; ++i) {
+    if (sscanf(hex + 2 * i, "%2x", &octet) != 1) {
+      usage("a hash has 64 hexadecimal digits");
+    }
+    opts.hashes[opts.nhashes][i] = (uint8_t)octet;
+  }
+  ++opts.nhashes;
+}
+
+static double number(const char *text, double min, double max) {
+  char *end;
+  double value = strtod(text, &end);
+
+  if (end == text || *end != '\0' || !(value >= min && value <= max)) {
+    usage("a number is out of range");
+  }
+  return value;
+}
+
+static void parse_options(int argc, char **argv) {
+  static const struct option long_options[] = {
+      {"url", required_argument, NULL, 'u'},
+      {"hash", required_argument, NULL, 'h'},
+      {"mode", required_argument, NULL, 'm'},
+      {"alpn", required_argument, NULL, 'a'},
+      {"connections", required_argument, NULL, 'c'},
+      {"streams", required_argument, NULL, 's'},
+      {"size", required_argument, NULL, 'b'},
+      {"window", required_argument, NULL, 'w'},
+      {"rate", required_argument, NULL, 'r'},
+      {"duration", required_argument, NULL, 'd'},
+      {"help", no_argument, NULL, '?'},
+      {NULL, 0, NULL, 0}};
+  double size = -1, window = 0;
+  int c;
+
+  opts.duration = 5;
+  load.config.streams = 1;
+  while ((c = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+    switch (c) {
+    case 'u':
+      parse_url(optarg);
+      break;
+    case 'h':
+      parse_hash(optarg);
+      break;
+    case 'm':
+      opts.mode = optarg;
+      break;
+    case 'a':
+      opts.alpn = optarg;
+      break;
+    case 'c':
+      opts.connections = (size_t)number(optarg, 1, 4000);
+      break;
+    case 's':
+      load.config.streams = (size_t)number(optarg, 1, 1000);
+      break;
+    case 'b':
+      size = number(optarg, 0, 1e12);
+      break;
+    case 'w':
+      window = number(optarg, 1, 1e9);
+      break;
+    case 'r':
+      opts.rate = number(optarg, 0, 1e8);
+      break;
+    case 'd':
+      opts.duration = number(optarg, 0.01, 3600);
+      break;
+    default:
+      usage(NULL);
+    }
+  }
+  if (optind < argc || opts.host[0] == '\0') {
+    usage("give a URL, and nothing but options");
+  }
+  if (strcmp(opts.mode, "handshakes") == 0) {
+    load.config.mode = SIM_LOAD_HANDSHAKES;
+  } else if (strcmp(opts.mode, "sessions") == 0) {
+    load.config.mode = SIM_LOAD_SESSIONS;
+  } else if (strcmp(opts.mode, "stream") == 0) {
+    load.config.mode = SIM_LOAD_STREAM;
+  } else if (strcmp(opts.mode, "datagrams") == 0) {
+    load.config.mode = SIM_LOAD_DATAGRAMS;
+  } else if (strcmp(opts.mode, "raw") == 0) {
+    load.config.mode = SIM_LOAD_DATAGRAMS;
+    opts.raw = 1;
+  } else {
+    usage("unknown mode");
+  }
+  load.config.size = size >= 0                                   ? (size_t)size
+                     : load.config.mode == SIM_LOAD_DATAGRAMS ? 1000
+                                                              : 0;
+  if (load.config.mode == SIM_LOAD_DATAGRAMS &&
+      (load.config.size < 16 || load.config.size > 1472)) {
+    usage("a datagram has 16 to 1472 octets");
+  }
+  load.config.window = window > 0                                 ? (size_t)window
+                       : load.config.mode == SIM_LOAD_DATAGRAMS ? 32
+                                                                : 1048576;
+  load.config.raw = strcmp(opts.alpn, "h3") != 0;
+  load.config.request.authority = opts.authority;
+  load.config.request.path = opts.path;
+  load.config.patience = SECOND;
+  if (opts.rate > 0) {
+    load.config.interval = (uint64_t)(1e9 * (double)opts.connections /
+                                      opts.rate);
+  }
+}
+
+/* Connections */
+
+static void drop_client(link_state *link) {
+  if (link->client == NULL) {
+    return;
+  }
+  sim_client_free(link->client);
+  link->client = NULL;
+  sim_socket_close(&link->sock);
+}
+
+static int begin_client(link_state *link, uint64_t now) {
+  struct epoll_event event = {.events = EPOLLIN, .data.ptr = link};
+  sim_client_config config;
+  ngtcp2_path path;
+
+  if (sim_socket_open(&link->sock, &remote, remote_len) != 0 ||
+      epoll_ctl(epoll_fd, EPOLL_CTL_ADD, link->sock.fd, &event) != 0) {
+    ++sockets_failed;
+    return -1;
+  }
+  memset(&config, 0, sizeof(config));
+  memset(&path, 0, sizeof(path));
+  path.local.addr = &link->sock.local.sa;
+  path.local.addrlen = remote_len;
+  path.remote.addr = &link->sock.remote.sa;
+  path.remote.addrlen = remote_len;
+  config.mode = load.config.raw ? SIM_MODE_RAW : SIM_MODE_H3;
+  config.alpn = opts.alpn;
+  config.hashes = opts.hashes;
+  config.nhashes = opts.nhashes;
+  config.path = &path;
+  config.datagram_queue = 256;
+  config.tls = tls;
+  config.random = &randomness;
+  config.callbacks = sim_worker_callbacks;
+  config.user = link->worker;
+  if (sim_client_new(&link->client, &config, now) != 0) {
+    sim_socket_close(&link->sock);
+    ++sockets_failed;
+    return -1;
+  }
+  sim_worker_begin(link->worker, link->client, now);
+  link->dirty = 1;
+  return 0;
+}
+
+static void receive(link_state *link) {
+  size_t i, n;
+
+  do {
+    uint64_t now = monotonic();
+
+    n = sim_socket_receive(&link->sock, &batch);
+    sim_worker_tick(link->worker, now);
+    for (i = 0; i < n; ++i) {
+      sim_client_receive(link->client, batch.data[i], batch.len[i], now);
+    }
+  } while (n == SIM_BATCH);
+  link->dirty = 1;
+}
+
+static void flush(link_state *link, uint64_t now) {
+  size_t n;
+
+  sim_worker_run(link->worker, now);
+  batch.count = 0;
+  while ((n = sim_client_send(link->client, batch.data[batch.count], 1500,
+                              now)) > 0) {
+    batch.len[batch.count++] = n;
+    if (batch.count == SIM_BATCH) {
+      sim_socket_send(&link->sock, &batch);
+      sim_worker_run(link->worker, now);
+    }
+  }
+  if (batch.count > 0) {
+    sim_socket_send(&link->sock, &batch);
+  }
+  link->dirty = 0;
+}
+
+static uint64_t link_deadline(const link_state *link) {
+  uint64_t packets = sim_client_deadline(link->client);
+  uint64_t work = sim_worker_deadline(link->worker);
+
+  return packets < work ? packets : work;
+}
+
+static void wait_for(uint64_t deadline, link_state *links) {
+  struct epoll_event events[64];
+  struct timespec ts = {0, 0};
+  uint64_t now = monotonic();
+  link_state *link;
+  int i, n;
+
+  (void)links;
+  if (deadline > now) {
+    ts.tv_sec = (time_t)((deadline - now) / SECOND);
+    ts.tv_nsec = (long)((deadline - now) % SECOND);
+  }
+  n = epoll_pwait2(epoll_fd, events, 64, &ts, NULL);
+  for (i = 0; i < n; ++i) {
+    link = events[i].data.ptr;
+    if (link->client != NULL) {
+      receive(link);
+    }
+  }
+}
+
+/* Whether |link| goes on; otherwise it is free for another client. */
+static int step(link_state *link, uint64_t now) {
+  if (!link->dirty && link_deadline(link) > now) {
+    return 1;
+  }
+  flush(link, now);
+  if (sim_client_closed(link->client) == NULL) {
+    return 1;
+  }
+  drop_client(link);
+  return 0;
+}
+
+static void run(link_state *links) {
+  int churn = load.config.mode == SIM_LOAD_HANDSHAKES ||
+              load.config.mode == SIM_LOAD_SESSIONS;
+  uint64_t now = monotonic(), limit = now + CONNECT_TIME, deadline, due;
+  uint64_t duration = (uint64_t)(opts.duration * 1e9);
+  size_t i, alive, ready, outstanding;
+
+  load.start = load.stop = UINT64_MAX;
+  if (churn) {
+    load.start = now;
+    load.stop = now + duration;
+  }
+  for (i = 0; i < opts.connections; ++i) {
+    begin_client(&links[i], now);
+  }
+  for (;;) {
+    now = monotonic();
+    deadline = limit;
+    alive = ready = outstanding = 0;
+    for (i = 0; i < opts.connections; ++i) {
+      if (links[i].client == NULL || !step(&links[i], now)) {
+        /* What fails at once is not to be tried in a tight loop. */
+        if (!churn || now >= load.stop || load.failures > 1000 ||
+            sockets_failed > 100 || begin_client(&links[i], now) != 0) {
+          continue;
+        }
+        flush(&links[i], now);
+      }
+      ++alive;
+      ready += (size_t)sim_worker_ready(links[i].worker);
+      outstanding += sim_worker_outstanding(links[i].worker);
+      due = link_deadline(&links[i]);
+      deadline = due < deadline ? due : deadline;
+    }
+    if (alive == 0) {
+      return;
+    }
+    if (load.start == UINT64_MAX && ready == alive) {
+      load.start = now;
+      load.stop = now + duration;
+      limit = load.stop + DRAIN_TIME;
+      continue;
+    }
+    if (now >= load.stop &&
+        (outstanding == 0 || now >= load.stop + DRAIN_TIME)) {
+      return;
+    }
+    if (now >= limit && load.start == UINT64_MAX) {
+      return;
+    }
+    if (load.stop > now && load.stop < deadline) {
+      deadline = load.stop;
+    }
+    wait_for(deadline, links);
+  }
+}
+
+static void finish(link_state *links) {
+  uint64_t now = monotonic();
+  size_t i;
+
+  for (i = 0; i < opts.connections; ++i) {
+    if (links[i].client != NULL) {
+      sim_client_close(links[i].client,
+                       load.config.raw ? 0 : SIM_H3_NO_ERROR, NULL);
+      flush(&links[i], now);
+      drop_client(&links[i]);
+    }
+  }
+}
+
+/* Output */
+
+static void print_times(const char *name) {
+  printf(",\"%s\":{\"p50\":%.1f,\"p99\":%.1f,\"max\":%.1f}", name,
+         (double)sim_histogram_percentile(&load.times, 50) / 1e3,
+         (double)sim_histogram_percentile(&load.times, 99) / 1e3,
+         (double)load.times.max / 1e3);
+}
+
+static void print_result(double cpu) {
+  double seconds = opts.duration;
+  double lost = load.datagrams_offered == 0
+                  ? 0
+                  : 1 - (double)load.datagrams_echoed /
+                          (double)load.datagrams_offered;
+
+  printf("{\"mode\":\"%s\",\"alpn\":\"%s\",\"connections\":%zu,"
+         "\"seconds\":%.3f,\"connected\":%s,\"failures\":%llu,"
+         "\"wrong\":%llu,\"cpu_seconds\":%.3f",
+         opts.mode, opts.alpn, opts.connections, seconds,
+         load.start == UINT64_MAX ? "false" : "true",
+         (unsigned long long)(load.failures + sockets_failed),
+         (unsigned long long)load.wrong, cpu);
+  if (load.failures > 0) {
+    printf(",\"last_failure\":{\"kind\":%d,\"local\":%d,\"code\":%llu}",
+           (int)load.last_failure.by, load.last_failure.local,
+           (unsigned long long)load.last_failure.error_code);
+  }
+  switch (load.config.mode) {
+  case SIM_LOAD_HANDSHAKES:
+  case SIM_LOAD_SESSIONS:
+    printf(",\"%s\":%llu,\"per_second\":%.1f", opts.mode,
+           (unsigned long long)(load.handshakes + load.sessions),
+           (double)(load.handshakes + load.sessions) / seconds);
+    print_times("latency_us");
+    break;
+  case SIM_LOAD_STREAM:
+    printf(",\"streams\":%zu,\"octets_echoed\":%llu,"
+           "\"megabytes_per_second\":%.2f,\"streams_echoed\":%llu",
+           load.config.streams, (unsigned long long)load.octets_echoed,
+           (double)load.octets_echoed / seconds / 1e6,
+           (unsigned long long)load.streams_echoed);
+    if (load.streams_echoed > 0) {
+      print_times("stream_us");
+    }
+    break;
+  case SIM_LOAD_DATAGRAMS:
+    printf(",\"size\":%zu,\"window\":%zu,\"rate\":%.0f,\"offered\":%llu,"
+           "\"echoed\":%llu,\"unsent\":%llu,\"late\":%llu,\"loss\":%.6f,"
+           "\"per_second\":%.1f",
+           load.config.size, load.config.window, opts.rate,
+           (unsigned long long)load.datagrams_offered,
+           (unsigned long long)load.datagrams_echoed,
+           (unsigned long long)load.datagrams_unsent,
+           (unsigned long long)load.datagrams_late, lost,
+           (double)load.datagrams_echoed / seconds);
+    print_times("rtt_us");
+    break;
+  }
+  printf("}\n");
+}
+
+static int run_quic(void) {
+  link_state *links = calloc(opts.connections, sizeof(*links));
+  size_t i;
+  int rv = -1;
+
+  if (links == NULL || sim_tls_new(&tls) != 0) {
+    free(links);
+    return -1;
+  }
+  for (i = 0; i < opts.connections; ++i) {
+    links[i].sock.fd = -1;
+    links[i].worker = sim_worker_new(&load);
+    if (links[i].worker == NULL) {
+      goto done;
+    }
+  }
+  run(links);
+  finish(links);
+  rv = 0;
+done:
+  for (i = 0; i < opts.connections; ++i) {
+    sim_worker_free(links[i].worker);
+  }
+  free(links);
+  sim_tls_free(tls);
+  return rv;
+}
+
+int main(int argc, char **argv) {
+  struct rusage usage_end;
+  uint64_t seed;
+  double cpu;
+
+  parse_options(argc, argv);
+  if (getrandom(&seed, sizeof(seed), 0) != (ssize_t)sizeof(seed)) {
+    return 1;
+  }
+  sim_random_seed(&randomness, seed);
+  if (sim_address_resolve(&remote, &remote_len, opts.host, opts.port) != 0) {
+    fprintf(stderr, "load: %s is no known host\n", opts.host);
+    return 1;
+  }
+  epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+  if (epoll_fd < 0 || (opts.raw ? sim_raw_load_run(&load, &remote, remote_len, opts.connections,
+                                 (uint64_t)(opts.duration * 1e9))
+             : run_quic()) != 0) {
+    fprintf(stderr, "load: %s\n", strerror(errno));
+    return 1;
+  }
+  getrusage(RUSAGE_SELF, &usage_end);
+  cpu = (double)(usage_end.ru_utime.tv_sec + usage_end.ru_stime.tv_sec) +
+        (double)(usage_end.ru_utime.tv_usec + usage_end.ru_stime.tv_usec) / 1e6;
+  print_result(cpu);
+  return 0;
+}
