@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// Firefox ESR, by puppeteer-core over WebDriver BiDi.
+
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import puppeteer from 'puppeteer-core';
+import { makeScratch } from '../process.mjs';
+import { step } from '../step.mjs';
+import { findProgram } from './client.mjs';
+
+/**
+ * @param {string} pageUrl
+ * @returns {Promise<import('./client.mjs').Client>}
+ */
+export async function startFirefox(pageUrl) {
+  const scratch = makeScratch('firefox');
+  try {
+    const profile = join(scratch.folder, 'profile');
+    mkdirSync(profile);
+    const browser = await step('launching Firefox', puppeteer.launch({
+      browser: 'firefox',
+      executablePath: findProgram(process.env.FIREFOX, ['firefox-esr', 'firefox']),
+      headless: true,
+      userDataDir: profile,
+      env: scratch.env,
+      handleSIGINT: false,
+      handleSIGTERM: false,
+      handleSIGHUP: false,
+    }), 60_000);
+    const [page = await browser.newPage()] = await browser.pages();
+    await step('loading the client page', page.goto(pageUrl));
+    scratch.family();
+    return {
+      name: 'firefox',
+      traits: {
+        fin: true, capsules: true, noCapsules: false, resets: true, waits: true,
+        // What comes is a TypeError, "Error in input stream".
+        resetCodes: false,
+        // cancel() sends nothing.
+        stops: false,
+        // It ends the connection: 0x101, "HTTP general protocol error".
+        emptyUni: false,
+        emptyDatagrams: true,
+      },
+      run: (name, params) => page.evaluate(
+        (it, with_) => /** @type {any} */ (globalThis).answer(it, with_),
+        name, params),
+      async stop() {
+        await step('closing Firefox', browser.close());
+        await scratch.gone('Firefox left nothing behind');
+      },
+      async keep() {},
+      remove: () => scratch.remove(),
+    };
+  } catch (error) {
+    scratch.remove();
+    throw error;
+  }
+}

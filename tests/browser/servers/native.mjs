@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// (a) the native program.
+
+import { join } from 'node:path';
+import { ROOT } from './server.mjs';
+
+const PROGRAM = join(ROOT, process.env.FORTNIGHT ?? 'build/native/fortnight');
+
+/** @type {import('./server.mjs').Kind} */
+export const native = {
+  name: 'native',
+  process: (args) => ({
+    name: 'native', command: PROGRAM, args: ['serve', ...args], cwd: ROOT,
+  }),
+  readyMs: 20_000,
+  rotateProgram: (control) => ({
+    name: 'rotate', command: PROGRAM, args: ['rotate', '--control', control], cwd: ROOT,
+  }),
+};
