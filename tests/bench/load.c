@@ -449,10 +449,12 @@ static void print_result(double cpu) {
                           (double)load.datagrams_offered;
 
   printf("{\"mode\":\"%s\",\"alpn\":\"%s\",\"connections\":%zu,"
-         "\"seconds\":%.3f,\"connected\":%s,\"failures\":%llu,"
+         "\"seconds\":%.3f,\"served\":%s,\"failures\":%llu,"
          "\"wrong\":%llu,\"cpu_seconds\":%.3f",
          opts.mode, opts.alpn, opts.connections, seconds,
-         load.start == UINT64_MAX ? "false" : "true",
+         load.start != UINT64_MAX && load.times.count + load.octets_echoed > 0
+               ? "true"
+               : "false",
          (unsigned long long)(load.failures + sockets_failed),
          (unsigned long long)load.wrong, cpu);
   if (load.failures > 0) {

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A client that remembers everything that happened to it, for tests that look
+ * afterwards.  Wants the network's memory and nothing else.
+ */
+#ifndef TESTS_SIM_PEER_H
+#define TESTS_SIM_PEER_H
+
+#include "tests/sim/client.h"
+
+#define SIM_PEER_STREAMS 512
+#define SIM_PEER_SESSIONS 32
+#define SIM_PEER_DATAGRAMS 1024
+
+typedef struct sim_peer_stream {
+  int64_t id;
+  int64_t session;
+  int by_server;
+  uint8_t *data;
+  size_t len;
+  int fin;
+  int reset;
+  uint64_t reset_code;
+  int stopped;
+  uint64_t stopped_code;
+  int closed;
+  /* Of a GET. */
+  int status;
+} sim_peer_stream;
+
+typedef struct sim_peer_session {
+  int64_t id;
+  int status;
+  int answered;
+  int draining;
+  int closed;
+  int by_server;
+  uint32_t code;
+  char reason[1025];
+} sim_peer_session;
+
+typedef struct sim_peer_datagram {
+  int64_t session;
+  uint8_t *data;
+  size_t len;
+} sim_peer_datagram;
+
+typedef struct sim_peer {
+  sim_client *client;
+  int handshake_done;
+  int confirmed;
+  int settings;
+  int closed;
+  sim_closed end;
+  sim_peer_stream streams[SIM_PEER_STREAMS];
+  size_t nstreams;
+  sim_peer_session sessions[SIM_PEER_SESSIONS];
+  size_t nsessions;
+  sim_peer_datagram datagrams[SIM_PEER_DATAGRAMS];
+  size_t ndatagrams;
+  /* Something did not fit above: the test is at fault. */
+  int overflow;
+} sim_peer;
+
+/* The callbacks of a peer's client; |user| is the sim_peer, zeroed. */
+extern const sim_callbacks sim_peer_callbacks;
+
+/* What is known of a stream or session; made on first sight.  Never NULL. */
+sim_peer_stream *sim_peer_find_stream(sim_peer *peer, int64_t id);
+sim_peer_session *sim_peer_find_session(sim_peer *peer, int64_t id);
+
+/* Frees what was remembered, not the client. */
+void sim_peer_clear(sim_peer *peer);
+
+#endif
