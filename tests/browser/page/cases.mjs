@@ -274,8 +274,10 @@ async function accept(incoming, n, what) {
 async function bidiEcho(wt, params, size, seed, wait) {
   const what = `bidi stream ${seed}`;
   const data = pattern(size, seed);
-  const stream = await step(`${what}: opening`, wt.createBidirectionalStream(
-    wait ? { waitUntilAvailable: true } : undefined));
+  const options = /** @type {WebTransportSendStreamOptions} */ (
+    wait ? { waitUntilAvailable: true } : {});
+  const stream = await step(`${what}: opening`,
+    wt.createBidirectionalStream(options));
   const echoed = new Octets(stream.readable, what);
   const [, got] = await Promise.all(
     [send(stream.writable, data, what), echoed.take(size)]);

@@ -23,7 +23,8 @@ Object.defineProperty(WebTransport.prototype, 'incomingUnidirectionalStreams', {
   /** @this {WebTransport} */
   get() {
     const reader = incoming.get?.call(this).getReader();
-    let timer = 0;
+    /** @type {ReturnType<typeof setInterval> | undefined} */
+    let timer;
     return new ReadableStream({
       start(controller) {
         const stop = () => clearInterval(timer);
