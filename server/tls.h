@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * TLS 1.3 for QUIC (RFC 9001), by wolfSSL.
+ *
+ * A context holds one certificate for ever: a live WOLFSSL_CTX is never given
+ * another.  A swap builds a new context and lets go of the old one;
+ * connections made under the old one keep it alive as long as they need it.
+ */
+#ifndef SERVER_TLS_H
+#define SERVER_TLS_H
+
+#include "certmgr/x509.h"
+
+#include <ngtcp2/ngtcp2.h>
+#include <stddef.h>
+
+typedef enum tls_error {
+  TLS_ERR_NOMEM = -601,
+  /* wolfSSL refused the certificate, the key or a setting. */
+  TLS_ERR_REFUSED = -602
+} tls_error;
+
+/* In what order the server prefers cipher suites. */
+typedef enum tls_cipher_preference {
+  TLS_PREFER_AES_GCM,            /* where AES has hardware */
+  TLS_PREFER_CHACHA20_POLY1305   /* where it has none: WebAssembly */
+} tls_cipher_preference;
+
+/* Receives one line of the NSS key log format, without the newline. */
+typedef void (*tls_keylog)(void *user, const char *line);
+
+typedef struct tls_config {
+  /* The protocols offered, most wanted first: "h3,echo".  A client that
+     offers none of them is refused with no_application_protocol (RFC 7301). */
+  const char *alpn;
+  tls_cipher_preference prefer;
+  /* NULL: secrets are told to nobody. */
+  tls_keylog keylog;
+  void *keylog_user;
+} tls_config;
+
+typedef struct tls_context tls_context;
+typedef struct tls_session tls_session;
+
+/*
+ * Starts and ends wolfSSL for the process.  tls_startup() is called before
+ * everything else here.  TLS_ERR_REFUSED.
+ */
+int tls_startup(void);
+void tls_cleanup(void);
+
+/*
+ * Builds a server context for |certificate|, which is copied; the strings of
+ * |config| are copied too.  The caller has one reference.  TLS_ERR_NOMEM,
+ * TLS_ERR_REFUSED.
+ */
+int tls_context_new(tls_context **pcontext, const cm_certificate *certificate,
+                    const tls_config *config);
+
+/* Gives the caller's reference back; NULL is allowed. */
+void tls_context_unref(tls_context *context);
+
+/*
+ * Makes the server side of one handshake and ties it to |conn_ref|, which must
+ * outlive it.  Holds a reference on |context|.  TLS_ERR_NOMEM.
+ */
+int tls_session_new(tls_session **psession, tls_context *context,
+                    void *conn_ref);
+
+/* NULL is allowed. */
+void tls_session_free(tls_session *session);
+
+/* What ngtcp2_conn_set_tls_native_handle() wants. */
+void *tls_session_native_handle(tls_session *session);
+
+/* The negotiated protocol, "" before ALPN is known.  Not NUL-terminated. */
+const char *tls_session_alpn(tls_session *session, size_t *len);
+
+/* SHA-256 of the certificate that this handshake serves. */
+const uint8_t *tls_session_certificate_hash(const tls_session *session);
+
+#endif
