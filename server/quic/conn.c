@@ -1,0 +1,600 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A connection's life: accept, read, expire, close.  Writing: conn_write.c. */
+#include "server/quic/conn.h"
+
+#include "server/quic/endpoint.h"
+#include "server/quic/protocol.h"
+#include "server/quic/stream.h"
+
+#include <string.h>
+
+/* TLS alert no_application_protocol (RFC 7301 section 3.2). */
+#define ALERT_NO_APPLICATION_PROTOCOL 120
+
+#define CLOSE_PACKET_MAX 1200
+
+/* ---- Callbacks of ngtcp2 ---- */
+
+static int result(int rv) { return rv == 0 ? 0 : NGTCP2_ERR_CALLBACK_FAILURE; }
+
+static void on_rand(uint8_t *dest, size_t destlen,
+                    const ngtcp2_rand_ctx *rand_ctx) {
+  const cm_random *random = rand_ctx->native_handle;
+
+  /* ngtcp2 uses this for what need not be secret (grease, probing), so a
+     failure is no reason to stop. */
+  if (random->fill(random->user, dest, destlen) != 0) {
+    memset(dest, 0, destlen);
+  }
+}
+
+static int on_new_connection_id(ngtcp2_conn *ngtcp2, ngtcp2_cid *cid,
+                                ngtcp2_stateless_reset_token *token,
+                                size_t cidlen, void *user_data) {
+  quic_conn *conn = user_data;
+  (void)ngtcp2;
+
+  if (conn->random->fill(conn->random->user, cid->data, cidlen) != 0) {
+    return NGTCP2_ERR_CALLBACK_FAILURE;
+  }
+  cid->datalen = cidlen;
+  if (ngtcp2_crypto_generate_stateless_reset_token(
+          token->data, conn->reset_secret, sizeof(conn->reset_secret), cid) !=
+      0) {
+    return NGTCP2_ERR_CALLBACK_FAILURE;
+  }
+  return result(quic_endpoint_add_cid(conn->endpoint, cid, conn));
+}
+
+static int on_remove_connection_id(ngtcp2_conn *ngtcp2, const ngtcp2_cid *cid,
+                                   void *user_data) {
+  quic_conn *conn = user_data;
+  (void)ngtcp2;
+
+  quic_endpoint_remove_cid(conn->endpoint, cid);
+  return 0;
+}
+
+static int on_path_challenge_data(ngtcp2_conn *ngtcp2,
+                                  ngtcp2_path_challenge_data *data,
+                                  void *user_data) {
+  quic_conn *conn = user_data;
+  (void)ngtcp2;
+
+  return result(
+      conn->random->fill(conn->random->user, data->data, sizeof(data->data)));
+}
+
+/* The whole ClientHello has been read by now, so ALPN is known. */
+static int on_tx_key(ngtcp2_conn *ngtcp2, ngtcp2_encryption_level level,
+                     void *user_data) {
+  quic_conn *conn = user_data;
+  const char *alpn;
+  size_t i, len;
+  (void)ngtcp2;
+
+  if (level != NGTCP2_ENCRYPTION_LEVEL_1RTT) {
+    return 0;
+  }
+  alpn = tls_session_alpn(conn->tls, &len);
+  for (i = 0; i < conn->nservices; ++i) {
+    const quic_protocol *protocol = conn->services[i].protocol;
+
+    if (strlen(protocol->alpn) == len &&
+        memcmp(protocol->alpn, alpn, len) == 0) {
+      if (protocol->open(&conn->protocol_state, conn,
+                         conn->services[i].service) != 0) {
+        return NGTCP2_ERR_CALLBACK_FAILURE;
+      }
+      conn->protocol = protocol;
+      return 0;
+    }
+  }
+  ngtcp2_ccerr_set_tls_alert(&conn->ccerr, ALERT_NO_APPLICATION_PROTOCOL, NULL,
+                             0);
+  conn->ccerr_set = 1;
+  return NGTCP2_ERR_CALLBACK_FAILURE;
+}
+
+static int on_handshake_completed(ngtcp2_conn *ngtcp2, void *user_data) {
+  quic_conn *conn = user_data;
+  (void)ngtcp2;
+
+  conn->end.established = 1;
+  quic_endpoint_established(conn->endpoint, conn);
+  return 0;
+}
+
+static int on_stream_open(ngtcp2_conn *ngtcp2, int64_t stream_id,
+                          void *user_data) {
+  quic_conn *conn = user_data;
+  quic_stream *stream;
+
+  if (quic_stream_new(&stream, conn, stream_id) != 0) {
+    return NGTCP2_ERR_CALLBACK_FAILURE;
+  }
+  return result(ngtcp2_conn_set_stream_user_data(ngtcp2, stream_id, stream));
+}
+
+static int on_stream_data(ngtcp2_conn *ngtcp2, uint32_t flags,
+                          int64_t stream_id, uint64_t offset,
+                          const uint8_t *data, size_t len, void *user_data,
+                          void *stream_user_data) {
+  quic_conn *conn = user_data;
+  (void)ngtcp2;
+  (void)stream_id;
+  (void)offset;
+
+  if (!conn->protocol || !stream_user_data) {
+    return NGTCP2_ERR_CALLBACK_FAILURE;
+  }
+  return result(conn->protocol->on_stream_data(
+      conn->protocol_state, stream_user_data, data, len,
+      (flags & NGTCP2_STREAM_DATA_FLAG_FIN) != 0));
+}
+
+static int on_stream_acked(ngtcp2_conn *ngtcp2, int64_t stream_id,
+                           uint64_t offset, uint64_t datalen, void *user_data,
+                           void *stream_user_data) {
+  quic_conn *conn = user_data;
+  quic_stream *stream = stream_user_data;
+  (void)ngtcp2;
+  (void)stream_id;
+  (void)offset;
+
+  if (!stream) {
+    return 0;
+  }
+  if (stream->pulled) {
+    return result(
+        conn->protocol->pull_acked(conn->protocol_state, stream, datalen));
+  }
+  send_queue_acked(&stream->queue, (size_t)datalen, conn->mem);
+  return 0;
+}
+
+static int on_stream_close(ngtcp2_conn *ngtcp2, uint32_t flags,
+                           int64_t stream_id, uint64_t error_code,
+                           void *user_data, void *stream_user_data) {
+  quic_conn *conn = user_data;
+  quic_stream *stream = stream_user_data;
+  int rv = 0;
+  (void)flags;
+
+  if (!ngtcp2_conn_is_local_stream2(ngtcp2, stream_id)) {
+    if (ngtcp2_is_bidi_stream(stream_id)) {
+      ngtcp2_conn_extend_max_streams_bidi(ngtcp2, 1);
+    } else {
+      ngtcp2_conn_extend_max_streams_uni(ngtcp2, 1);
+    }
+  }
+  if (!stream) {
+    return 0;
+  }
+  if (conn->protocol) {
+    rv = conn->protocol->on_stream_close(conn->protocol_state, stream,
+                                         error_code);
+  }
+  quic_stream_free(stream);
+  return result(rv);
+}
+
+static int on_stream_reset(ngtcp2_conn *ngtcp2, int64_t stream_id,
+                           uint64_t final_size, uint64_t error_code,
+                           void *user_data, void *stream_user_data) {
+  quic_conn *conn = user_data;
+  (void)ngtcp2;
+  (void)stream_id;
+  (void)final_size;
+
+  if (!conn->protocol || !stream_user_data) {
+    return 0;
+  }
+  return result(conn->protocol->on_stream_reset(
+      conn->protocol_state, stream_user_data, error_code));
+}
+
+static int on_stop_sending(ngtcp2_conn *ngtcp2, int64_t stream_id,
+                           uint64_t error_code, void *user_data,
+                           void *stream_user_data) {
+  quic_conn *conn = user_data;
+  quic_stream *stream = stream_user_data;
+  (void)ngtcp2;
+  (void)stream_id;
+
+  if (!conn->protocol || !stream) {
+    return 0;
+  }
+  /* ngtcp2 answers with RESET_STREAM by itself. */
+  stream->write_closed = 1;
+  quic_stream_not_ready(stream);
+  return result(conn->protocol->on_stop_sending(conn->protocol_state, stream,
+                                                error_code));
+}
+
+static int on_extend_max_stream_data(ngtcp2_conn *ngtcp2, int64_t stream_id,
+                                     uint64_t max_data, void *user_data,
+                                     void *stream_user_data) {
+  quic_conn *conn = user_data;
+  quic_stream *stream = stream_user_data;
+  (void)ngtcp2;
+  (void)stream_id;
+  (void)max_data;
+
+  if (!conn->protocol || !stream) {
+    return 0;
+  }
+  if (stream->pulled) {
+    return result(conn->protocol->pull_unblock(conn->protocol_state, stream));
+  }
+  if (quic_stream_has_work(stream)) {
+    quic_stream_ready(stream);
+  }
+  return 0;
+}
+
+static int on_streams_bidi(ngtcp2_conn *ngtcp2, uint64_t max_streams,
+                           void *user_data) {
+  quic_conn *conn = user_data;
+  (void)ngtcp2;
+  (void)max_streams;
+
+  return conn->protocol
+             ? result(conn->protocol->on_streams_available(
+                   conn->protocol_state, 1))
+             : 0;
+}
+
+static int on_streams_uni(ngtcp2_conn *ngtcp2, uint64_t max_streams,
+                          void *user_data) {
+  quic_conn *conn = user_data;
+  (void)ngtcp2;
+  (void)max_streams;
+
+  return conn->protocol
+             ? result(conn->protocol->on_streams_available(
+                   conn->protocol_state, 0))
+             : 0;
+}
+
+static int on_datagram(ngtcp2_conn *ngtcp2, uint32_t flags,
+                       const uint8_t *data, size_t len, void *user_data) {
+  quic_conn *conn = user_data;
+  (void)ngtcp2;
+  (void)flags;
+
+  return conn->protocol ? result(conn->protocol->on_datagram(
+                              conn->protocol_state, data, len))
+                        : 0;
+}
+
+static ngtcp2_conn *get_conn(ngtcp2_crypto_conn_ref *ref) {
+  return ((quic_conn *)ref->user_data)->ngtcp2;
+}
+
+/* ---- Life ---- */
+
+int quic_conn_new(quic_conn **pconn, const quic_conn_config *config,
+                  const ngtcp2_path *path, const ngtcp2_pkt_hd *hd,
+                  uint64_t now) {
+  static const ngtcp2_callbacks callbacks = {
+      .recv_client_initial = ngtcp2_crypto_recv_client_initial_cb,
+      .recv_crypto_data = ngtcp2_crypto_recv_crypto_data_cb,
+      .handshake_completed = on_handshake_completed,
+      .encrypt = ngtcp2_crypto_encrypt_cb,
+      .decrypt = ngtcp2_crypto_decrypt_cb,
+      .hp_mask = ngtcp2_crypto_hp_mask_cb,
+      .recv_stream_data = on_stream_data,
+      .acked_stream_data_offset = on_stream_acked,
+      .stream_open = on_stream_open,
+      .stream_close = on_stream_close,
+      .rand = on_rand,
+      .get_new_connection_id2 = on_new_connection_id,
+      .remove_connection_id = on_remove_connection_id,
+      .update_key = ngtcp2_crypto_update_key_cb,
+      .stream_reset = on_stream_reset,
+      .recv_stop_sending = on_stop_sending,
+      .extend_max_local_streams_bidi = on_streams_bidi,
+      .extend_max_local_streams_uni = on_streams_uni,
+      .extend_max_stream_data = on_extend_max_stream_data,
+      .delete_crypto_aead_ctx = ngtcp2_crypto_delete_crypto_aead_ctx_cb,
+      .delete_crypto_cipher_ctx = ngtcp2_crypto_delete_crypto_cipher_ctx_cb,
+      .recv_datagram = on_datagram,
+      .get_path_challenge_data2 = on_path_challenge_data,
+      .version_negotiation = ngtcp2_crypto_version_negotiation_cb,
+      .recv_tx_key = on_tx_key};
+  const quic_conn_limits *limits = config->limits;
+  ngtcp2_settings settings;
+  ngtcp2_transport_params params;
+  quic_conn *conn;
+
+  *pconn = NULL;
+  conn = config->mem->calloc(1, sizeof(*conn), config->mem->user_data);
+  if (!conn) {
+    return QUIC_ERR_NOMEM;
+  }
+  conn->ref.get_conn = get_conn;
+  conn->ref.user_data = conn;
+  conn->endpoint = config->endpoint;
+  conn->mem = config->mem;
+  conn->random = config->random;
+  conn->services = config->services;
+  conn->nservices = config->nservices;
+  conn->number = config->number;
+  conn->now = now;
+  conn->ready_tail = &conn->ready_head;
+  conn->datagram_tail = &conn->datagram_head;
+  conn->timer.index = TIMER_NOT_QUEUED;
+  ngtcp2_ccerr_default(&conn->ccerr);
+  memcpy(conn->reset_secret, config->reset_secret, QUIC_RESET_SECRETLEN);
+
+  ngtcp2_settings_default(&settings);
+  settings.initial_ts = now;
+  settings.handshake_timeout = limits->handshake_timeout;
+  settings.rand_ctx.native_handle = (void *)(uintptr_t)config->random;
+  settings.token = hd->token;
+  settings.tokenlen = hd->tokenlen;
+
+  ngtcp2_transport_params_default(&params);
+  params.initial_max_stream_data_bidi_local = limits->stream_window;
+  params.initial_max_stream_data_bidi_remote = limits->stream_window;
+  params.initial_max_stream_data_uni = limits->stream_window;
+  params.initial_max_data = limits->connection_window;
+  params.initial_max_streams_bidi = limits->streams_bidi;
+  params.initial_max_streams_uni = limits->streams_uni;
+  params.max_idle_timeout = limits->idle_timeout;
+  params.max_udp_payload_size = UDP_RECEIVE_MAX;
+  params.max_datagram_frame_size = 65535;
+  params.active_connection_id_limit = 4;
+  params.original_dcid = hd->dcid;
+  params.original_dcid_present = 1;
+  params.stateless_reset_token_present = 1;
+  if (ngtcp2_crypto_generate_stateless_reset_token(
+          params.stateless_reset_token, conn->reset_secret,
+          sizeof(conn->reset_secret), &config->scid) != 0) {
+    goto fail_conn;
+  }
+
+  if (ngtcp2_conn_server_new(&conn->ngtcp2, &hd->scid, &config->scid, path,
+                             hd->version, &callbacks, &settings, &params,
+                             config->mem, conn) != 0) {
+    goto fail_conn;
+  }
+  if (tls_session_new(&conn->tls, config->tls, &conn->ref) != 0) {
+    goto fail_ngtcp2;
+  }
+  ngtcp2_conn_set_tls_native_handle(conn->ngtcp2,
+                                    tls_session_native_handle(conn->tls));
+  *pconn = conn;
+  return 0;
+
+fail_ngtcp2:
+  ngtcp2_conn_del(conn->ngtcp2);
+fail_conn:
+  config->mem->free(conn, config->mem->user_data);
+  return QUIC_ERR_NOMEM;
+}
+
+/* Takes the protocol down and frees what it had on its way out. */
+static void end_protocol(quic_conn *conn) {
+  const quic_protocol *protocol = conn->protocol;
+  quic_stream *stream;
+
+  conn->protocol = NULL;
+  if (protocol) {
+    protocol->close(conn->protocol_state);
+    conn->protocol_state = NULL;
+  }
+  /* ngtcp2 may still point into the queues: they go with quic_conn_free(). */
+  for (stream = conn->streams; stream; stream = stream->all_next) {
+    quic_stream_not_ready(stream);
+  }
+  while (conn->datagram_head) {
+    quic_datagram_pop(conn);
+  }
+}
+
+void quic_conn_free(quic_conn *conn) {
+  const ngtcp2_mem *mem = conn->mem;
+
+  end_protocol(conn);
+  ngtcp2_conn_del(conn->ngtcp2);
+  tls_session_free(conn->tls);
+  while (conn->streams) {
+    quic_stream_free(conn->streams);
+  }
+  mem->free(conn->close_packet, mem->user_data);
+  ngtcp2_secure_clear(conn->reset_secret, sizeof(conn->reset_secret));
+  mem->free(conn, mem->user_data);
+}
+
+static void drain(quic_conn *conn, uint64_t now) {
+  const ngtcp2_ccerr *ccerr = ngtcp2_conn_get_ccerr2(conn->ngtcp2);
+
+  conn->state = QUIC_CONN_DRAINING;
+  conn->close_deadline = now + 3 * ngtcp2_conn_get_pto2(conn->ngtcp2);
+  conn->end.by_peer = 1;
+  conn->end.type = ccerr->type;
+  conn->end.error_code = ccerr->error_code;
+  end_protocol(conn);
+}
+
+/* What an error of ngtcp2 means for the peer. */
+static void close_for(quic_conn *conn, int liberr, uint64_t now) {
+  ngtcp2_ccerr ccerr;
+
+  if (conn->ccerr_set) {
+    quic_conn_close(conn, NULL, now);
+    return;
+  }
+  ngtcp2_ccerr_default(&ccerr);
+  if (liberr == NGTCP2_ERR_CRYPTO) {
+    ngtcp2_ccerr_set_tls_alert(
+        &ccerr, ngtcp2_conn_get_tls_alert2(conn->ngtcp2), NULL, 0);
+  } else {
+    ngtcp2_ccerr_set_liberr(&ccerr, liberr, NULL, 0);
+  }
+  quic_conn_close(conn, &ccerr, now);
+}
+
+void quic_conn_read(quic_conn *conn, const ngtcp2_path *path,
+                    const ngtcp2_pkt_info *pi, const uint8_t *data, size_t len,
+                    uint64_t now) {
+  int rv;
+
+  conn->now = now;
+  if (conn->state == QUIC_CONN_CLOSING) {
+    /* Said again to fewer and fewer packets (RFC 9000 section 10.2.1). */
+    if (++conn->close_received >= conn->close_next) {
+      conn->close_next *= 2;
+      conn->close_due = 1;
+      quic_conn_wake(conn);
+    }
+    return;
+  }
+  if (conn->state != QUIC_CONN_OPEN) {
+    return;
+  }
+  rv = ngtcp2_conn_read_pkt(conn->ngtcp2, path, pi, data, len, now);
+  switch (rv) {
+  case 0:
+    if (conn->ccerr_set) {
+      quic_conn_close(conn, NULL, now);
+    }
+    break;
+  case NGTCP2_ERR_DRAINING:
+    drain(conn, now);
+    break;
+  case NGTCP2_ERR_RETRY:
+  case NGTCP2_ERR_DROP_CONN:
+    conn->state = QUIC_CONN_DEAD;
+    break;
+  default:
+    close_for(conn, rv, now);
+    break;
+  }
+  quic_conn_wake(conn);
+}
+
+uint64_t quic_conn_deadline(const quic_conn *conn) {
+  switch (conn->state) {
+  case QUIC_CONN_OPEN:
+    return ngtcp2_conn_get_expiry2(conn->ngtcp2);
+  case QUIC_CONN_CLOSING:
+  case QUIC_CONN_DRAINING:
+    return conn->close_deadline;
+  default:
+    return 0;
+  }
+}
+
+void quic_conn_expire(quic_conn *conn, uint64_t now) {
+  int rv;
+
+  conn->now = now;
+  if (conn->state != QUIC_CONN_OPEN) {
+    if (now >= conn->close_deadline) {
+      conn->state = QUIC_CONN_DEAD;
+    }
+    return;
+  }
+  rv = ngtcp2_conn_handle_expiry(conn->ngtcp2, now);
+  switch (rv) {
+  case 0:
+    break;
+  case NGTCP2_ERR_IDLE_CLOSE:
+  case NGTCP2_ERR_HANDSHAKE_TIMEOUT:
+    /* Closed in silence (RFC 9000 section 10.1). */
+    conn->end.idle = 1;
+    conn->state = QUIC_CONN_DEAD;
+    break;
+  default:
+    close_for(conn, rv, now);
+    break;
+  }
+  quic_conn_wake(conn);
+}
+
+void quic_conn_close(quic_conn *conn, const ngtcp2_ccerr *ccerr,
+                     uint64_t now) {
+  ngtcp2_pkt_info pi;
+  ngtcp2_ssize n;
+
+  if (conn->state != QUIC_CONN_OPEN) {
+    return;
+  }
+  if (!ccerr) {
+    ccerr = &conn->ccerr;
+  }
+  conn->end.type = ccerr->type;
+  conn->end.error_code = ccerr->error_code;
+  end_protocol(conn);
+  conn->state = QUIC_CONN_DEAD;
+  conn->close_packet = conn->mem->malloc(CLOSE_PACKET_MAX, conn->mem->user_data);
+  if (!conn->close_packet) {
+    return;
+  }
+  ngtcp2_path_storage_zero(&conn->close_path);
+  n = ngtcp2_conn_write_connection_close(
+      conn->ngtcp2, &conn->close_path.path, &pi, conn->close_packet,
+      CLOSE_PACKET_MAX, ccerr, now);
+  if (n <= 0) {
+    /* No keys yet to say it with: the peer gets silence. */
+    return;
+  }
+  conn->close_packet_len = (size_t)n;
+  conn->close_deadline = now + 3 * ngtcp2_conn_get_pto2(conn->ngtcp2);
+  conn->close_next = 1;
+  conn->close_due = 1;
+  conn->state = QUIC_CONN_CLOSING;
+  quic_conn_wake(conn);
+}
+
+int quic_conn_fail(quic_conn *conn, uint64_t error_code, const char *reason) {
+  if (!conn->ccerr_set) {
+    ngtcp2_ccerr_set_application_error(&conn->ccerr, error_code,
+                                       (const uint8_t *)reason,
+                                       strlen(reason));
+    conn->ccerr_set = 1;
+  }
+  return QUIC_ERR_FAILED;
+}
+
+void quic_conn_wake(quic_conn *conn) {
+  quic_endpoint_wake(conn->endpoint, conn);
+}
+
+void quic_conn_keep_alive(quic_conn *conn) {
+  const ngtcp2_transport_params *local =
+      ngtcp2_conn_get_local_transport_params2(conn->ngtcp2);
+  const ngtcp2_transport_params *remote =
+      ngtcp2_conn_get_remote_transport_params2(conn->ngtcp2);
+  uint64_t idle = local->max_idle_timeout;
+
+  if (remote && remote->max_idle_timeout &&
+      (idle == 0 || remote->max_idle_timeout < idle)) {
+    idle = remote->max_idle_timeout;
+  }
+  if (idle) {
+    ngtcp2_conn_set_keep_alive_timeout(conn->ngtcp2, idle / 2);
+  }
+}
+
+ngtcp2_conn *quic_conn_ngtcp2(quic_conn *conn) { return conn->ngtcp2; }
+
+const ngtcp2_mem *quic_conn_mem(const quic_conn *conn) { return conn->mem; }
+
+uint64_t quic_conn_number(const quic_conn *conn) { return conn->number; }
+
+void quic_conn_remote(const quic_conn *conn, udp_address *remote) {
+  const ngtcp2_path *path = ngtcp2_conn_get_path2(conn->ngtcp2);
+
+  memset(remote, 0, sizeof(*remote));
+  memcpy(remote, path->remote.addr, (size_t)path->remote.addrlen);
+}
+
+uint64_t quic_conn_now(const quic_conn *conn) { return conn->now; }
+
+const uint8_t *quic_conn_certificate_hash(const quic_conn *conn) {
+  return tls_session_certificate_hash(conn->tls);
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * All QUIC connections of one UDP socket (RFC 9000 sections 5 and 6).
+ *
+ * Free of I/O: datagrams come in as a batch, go out as a batch, and the
+ * monotonic time in nanoseconds comes with each call.  Not to be entered from
+ * its own callbacks.
+ */
+#ifndef SERVER_QUIC_ENDPOINT_H
+#define SERVER_QUIC_ENDPOINT_H
+
+#include "certmgr/random.h"
+#include "server/quic/conn.h"
+#include "server/quic/protocol.h"
+#include "server/tls.h"
+#include "server/udp.h"
+
+typedef struct quic_endpoint quic_endpoint;
+
+typedef struct quic_endpoint_counters {
+  uint64_t datagrams_received;
+  uint64_t datagrams_sent;
+  uint64_t octets_received;
+  uint64_t octets_sent;
+  /* Packets that belong to no connection and ask for none. */
+  uint64_t packets_dropped;
+  uint64_t connections_accepted;
+  uint64_t connections_refused; /* for want of memory or room */
+  uint64_t handshakes_completed;
+  uint64_t handshakes_failed;
+  uint64_t version_negotiations;
+  uint64_t stateless_resets;
+} quic_endpoint_counters;
+
+typedef struct quic_endpoint_config {
+  /* NULL: malloc and friends. */
+  const ngtcp2_mem *mem;
+  /* Must outlive the endpoint. */
+  const cm_random *random;
+  quic_conn_limits limits;
+  /* At least one; must outlive the endpoint. */
+  const quic_service *services;
+  size_t nservices;
+  size_t connections_max;
+  /* A connection has ended and is freed when this returns.  May be NULL. */
+  void (*on_end)(void *user, const quic_conn *conn, const quic_conn_end *end);
+  void *user;
+} quic_endpoint_config;
+
+/* Windows and limits that suit a server on a fast network. */
+void quic_conn_limits_default(quic_conn_limits *limits);
+
+/*
+ * Takes over the caller's reference to |tls|, on success only.  QUIC_ERR_NOMEM,
+ * QUIC_ERR_FAILED if |config->random| gave nothing.
+ */
+int quic_endpoint_new(quic_endpoint **pendpoint,
+                      const quic_endpoint_config *config, tls_context *tls);
+
+/* Frees all connections without a word to their peers. NULL is allowed. */
+void quic_endpoint_free(quic_endpoint *endpoint);
+
+/* From now on new handshakes are made under |tls|, whose reference is taken
+   over.  Connections that are there go on undisturbed. */
+void quic_endpoint_set_tls(quic_endpoint *endpoint, tls_context *tls);
+
+/* Reads all datagrams of |in|; they may be overwritten. */
+void quic_endpoint_receive(quic_endpoint *endpoint, udp_batch *in,
+                           uint64_t now);
+
+/*
+ * Does what is due at |now| and fills the free slots of |out|, round-robin
+ * over the connections that have something to say, one send quantum each.  If
+ * it returns 1 there is more to write: call again with new slots.
+ */
+int quic_endpoint_send(quic_endpoint *endpoint, udp_batch *out, uint64_t now);
+
+/* When quic_endpoint_send() is to be called if nothing is received until
+   then; UINT64_MAX: never. */
+uint64_t quic_endpoint_deadline(const quic_endpoint *endpoint);
+
+/* Accepts nothing more and closes every connection with NO_ERROR; the packets
+   go out with quic_endpoint_send(). */
+void quic_endpoint_shutdown(quic_endpoint *endpoint, uint64_t now);
+
+/* Connections that are neither closing nor draining. */
+size_t quic_endpoint_connections(const quic_endpoint *endpoint);
+
+const quic_endpoint_counters *
+quic_endpoint_get_counters(const quic_endpoint *endpoint);
+
+/* ---- For conn.c ---- */
+
+int quic_endpoint_add_cid(quic_endpoint *endpoint, const ngtcp2_cid *cid,
+                          quic_conn *conn);
+void quic_endpoint_remove_cid(quic_endpoint *endpoint, const ngtcp2_cid *cid);
+void quic_endpoint_wake(quic_endpoint *endpoint, quic_conn *conn);
+void quic_endpoint_established(quic_endpoint *endpoint, quic_conn *conn);
+
+#endif
