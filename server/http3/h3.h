@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * HTTP/3 on one QUIC connection (RFC 9114), by an unmodified nghttp3.
+ *
+ * nghttp3 knows nothing of WebTransport, so the first varint of each stream
+ * that the peer opens is read here: WebTransport streams go to webtransport/
+ * and never reach nghttp3, everything else does, octet for octet.
+ */
+#ifndef SERVER_HTTP3_H3_H
+#define SERVER_HTTP3_H3_H
+
+#include "server/quic/conn.h"
+#include "server/quic/protocol.h"
+#include "server/webtransport/service.h"
+
+#include <nghttp3/nghttp3.h>
+
+/* Larger requests are answered 431 (RFC 9114 section 4.2.2; RFC 6585). */
+#define H3_FIELD_SECTION_MAX 16384
+
+/* Stream types and frame types that begin a WebTransport stream
+   (draft-ietf-webtrans-http3 section 4). */
+#define H3_WT_BIDI_SIGNAL 0x41
+#define H3_WT_UNI_TYPE 0x54
+
+typedef struct h3_conn h3_conn;
+typedef struct h3_request h3_request;
+
+/* What the protocol "h3" serves: quic_service.service. */
+typedef struct h3_service {
+  /* Answers GET: writes the body of |path| (with its query) into a new buffer
+     of |*plen| octets, to be freed with free(), and its media type.  Returns
+     the status: 200, 404 …  May set no body. */
+  int (*get)(void *user, const char *path, char **pbody, size_t *plen,
+             const char **content_type);
+  void *user;
+  wt_service webtransport;
+} h3_service;
+
+extern const quic_protocol h3_protocol;
+
+/* One request; private to h3.c and to the WebTransport session on it. */
+struct h3_request {
+  h3_conn *h3;
+  int64_t stream_id;
+  quic_stream *stream; /* NULL: closed */
+  /* NUL-terminated, NULL where the request has none. */
+  char *method, *scheme, *authority, *path, *protocol, *origin;
+  size_t field_section_size;
+  int malformed; /* a field is there twice, or too long */
+  send_queue body;
+  int body_fin;
+  int responded;
+  int waiting; /* for the peer's SETTINGS */
+  struct wt_session *session;
+  h3_request *next, **link;
+};
+
+/* Sends the response's header section.  With |open| the stream stays open for
+   h3_request_write(), else it ends.  Returns 0 or sets the connection's error
+   and returns QUIC_ERR_FAILED. */
+int h3_respond(h3_request *request, int status, const char *content_type,
+               int open);
+
+/* Appends to the response's body; FIN behind it if |fin|.  QUIC_ERR_NOMEM. */
+int h3_request_write(h3_request *request, const uint8_t *data, size_t len,
+                     int fin);
+
+/* Resets both directions of the request's stream. */
+void h3_request_abort(h3_request *request, uint64_t error_code);
+
+quic_conn *h3_request_conn(h3_request *request);
+
+#endif

@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Requests and responses: the callbacks of nghttp3. */
+#include "server/http3/h3_internal.h"
+
+#include "certmgr/random.h"
+#include "server/webtransport/wt_conn.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define QPACK_TABLE 4096
+#define QPACK_BLOCKED_STREAMS 100
+/* What HTTP adds to each field for the sake of the limit (RFC 9114 section
+   4.2.2). */
+#define FIELD_OVERHEAD 32
+
+static void *allocate(h3_conn *h3, size_t len) {
+  const ngtcp2_mem *mem = quic_conn_mem(h3->conn);
+
+  return mem->calloc(1, len, mem->user_data);
+}
+
+static void release(h3_conn *h3, void *ptr) {
+  const ngtcp2_mem *mem = quic_conn_mem(h3->conn);
+
+  mem->free(ptr, mem->user_data);
+}
+
+static quic_stream *find_stream(h3_conn *h3, int64_t stream_id) {
+  return ngtcp2_conn_get_stream_user_data2(quic_conn_ngtcp2(h3->conn),
+                                           stream_id);
+}
+
+static int result(int rv) { return rv == 0 ? 0 : NGHTTP3_ERR_CALLBACK_FAILURE; }
+
+quic_conn *h3_request_conn(h3_request *request) { return request->h3->conn; }
+
+void h3_request_free(h3_request *request) {
+  h3_conn *h3 = request->h3;
+
+  *request->link = request->next;
+  if (request->next) {
+    request->next->link = request->link;
+  }
+  send_queue_clear(&request->body, quic_conn_mem(h3->conn));
+  release(h3, request->method);
+  release(h3, request->scheme);
+  release(h3, request->authority);
+  release(h3, request->path);
+  release(h3, request->protocol);
+  release(h3, request->origin);
+  release(h3, request);
+}
+
+void h3_request_on_abort(h3_conn *h3, int64_t stream_id) {
+  h3_request *request;
+
+  for (request = h3->requests; request; request = request->next) {
+    if (request->stream_id == stream_id) {
+      if (request->session) {
+        wt_session_on_abort(request->session);
+      }
+      return;
+    }
+  }
+}
+
+/* ---- Response ---- */
+
+static nghttp3_ssize read_body(nghttp3_conn *nghttp3, int64_t stream_id,
+                               nghttp3_vec *vec, size_t veccnt,
+                               uint32_t *pflags, void *user_data,
+                               void *stream_user_data) {
+  h3_request *request = stream_user_data;
+  ngtcp2_vec out[H3_PULL_VECS];
+  size_t i, n, len = 0;
+  (void)nghttp3;
+  (void)stream_id;
+  (void)user_data;
+
+  n = send_queue_peek(&request->body, out,
+                      veccnt < H3_PULL_VECS ? veccnt : H3_PULL_VECS);
+  for (i = 0; i < n; ++i) {
+    vec[i].base = out[i].base;
+    vec[i].len = out[i].len;
+    len += out[i].len;
+  }
+  send_queue_sent(&request->body, len);
+  if (request->body.pending == 0 && request->body_fin) {
+    *pflags |= NGHTTP3_DATA_FLAG_EOF;
+  } else if (n == 0) {
+    return NGHTTP3_ERR_WOULDBLOCK;
+  }
+  return (nghttp3_ssize)n;
+}
+
+int h3_request_write(h3_request *request, const uint8_t *data, size_t len,
+                     int fin) {
+  h3_conn *h3 = request->h3;
+
+  if (send_queue_append(&request->body, data, len, quic_conn_mem(h3->conn)) !=
+      0) {
+    return QUIC_ERR_NOMEM;
+  }
+  request->body_fin = request->body_fin || fin;
+  nghttp3_conn_resume_stream(h3->nghttp3, request->stream_id);
+  quic_conn_wake(h3->conn);
+  return 0;
+}
+
+static nghttp3_nv field(const char *name, const char *value) {
+  nghttp3_nv nv;
+
+  nv.name = (const uint8_t *)name;
+  nv.namelen = strlen(name);
+  nv.value = (const uint8_t *)value;
+  nv.valuelen = strlen(value);
+  nv.flags = NGHTTP3_NV_FLAG_NONE;
+  return nv;
+}
+
+int h3_respond(h3_request *request, int status, const char *content_type,
+               int open) {
+  h3_conn *h3 = request->h3;
+  const nghttp3_data_reader reader = {read_body};
+  nghttp3_nv nva[4];
+  size_t n = 0;
+  char text[16];
+  int rv;
+
+  snprintf(text, sizeof(text), "%03d", status);
+  nva[n++] = field(":status", text);
+  nva[n++] = field("server", "fortnight");
+  if (content_type) {
+    nva[n++] = field("content-type", content_type);
+  }
+  if (open && !content_type) {
+    /* Harmless to later drafts, wanted by the one that browsers speak. */
+    nva[n++] = field("sec-webtransport-http3-draft", "draft02");
+  }
+  request->responded = 1;
+  rv = nghttp3_conn_submit_response(h3->nghttp3, request->stream_id, nva, n,
+                                    open ? &reader : NULL);
+  if (rv != 0) {
+    return h3_fail(h3, rv);
+  }
+  quic_conn_wake(h3->conn);
+  return 0;
+}
+
+void h3_request_abort(h3_request *request, uint64_t error_code) {
+  h3_conn *h3 = request->h3;
+  quic_stream *stream = find_stream(h3, request->stream_id);
+
+  if (stream) {
+    quic_stream_stop_sending(stream, error_code);
+    quic_stream_reset(stream, error_code);
+    nghttp3_conn_shutdown_stream_write(h3->nghttp3, request->stream_id);
+  }
+}
+
+/* ---- Request ---- */
+
+static int answer_get(h3_request *request) {
+  h3_conn *h3 = request->h3;
+  const char *content_type = "text/plain; charset=utf-8";
+  char *body = NULL;
+  size_t len = 0;
+  int status, rv;
+
+  status = h3->service->get(h3->service->user, request->path, &body, &len,
+                            &content_type);
+  rv = h3_respond(request, status, content_type, 1);
+  if (rv == 0) {
+    int head = strcmp(request->method, "HEAD") == 0;
+
+    rv = h3_request_write(request, (const uint8_t *)body, head ? 0 : len, 1);
+  }
+  free(body);
+  return rv;
+}
+
+static int answer(h3_request *request) {
+  h3_conn *h3 = request->h3;
+
+  if (request->field_section_size > H3_FIELD_SECTION_MAX) {
+    return h3_respond(request, 431, NULL, 0);
+  }
+  if (request->malformed || !request->method) {
+    return h3_respond(request, 400, NULL, 0);
+  }
+  if (strcmp(request->method, "CONNECT") == 0) {
+    if (!request->protocol ||
+        (strcmp(request->protocol, "webtransport") != 0 &&
+         strcmp(request->protocol, "webtransport-h3") != 0)) {
+      return h3_respond(request, 501, NULL, 0);
+    }
+    if (!h3->settings_received) {
+      request->waiting = 1;
+      return 0;
+    }
+    return wt_conn_connect(h3->wt, request);
+  }
+  if (!request->path || (strcmp(request->method, "GET") != 0 &&
+                         strcmp(request->method, "HEAD") != 0)) {
+    return h3_respond(request, 405, NULL, 0);
+  }
+  return answer_get(request);
+}
+
+static int on_begin_headers(nghttp3_conn *nghttp3, int64_t stream_id,
+                            void *user_data, void *stream_user_data) {
+  h3_conn *h3 = user_data;
+  h3_request *request = allocate(h3, sizeof(*request));
+  (void)stream_user_data;
+
+  if (!request) {
+    return NGHTTP3_ERR_CALLBACK_FAILURE;
+  }
+  request->h3 = h3;
+  request->stream_id = stream_id;
+  request->stream = find_stream(h3, stream_id);
+  send_queue_init(&request->body);
+  request->next = h3->requests;
+  request->link = &h3->requests;
+  if (h3->requests) {
+    h3->requests->link = &request->next;
+  }
+  h3->requests = request;
+  nghttp3_conn_set_stream_user_data(nghttp3, stream_id, request);
+  return 0;
+}
+
+/* Keeps a copy of |value| with a NUL behind it. */
+static int keep(h3_request *request, char **pslot, nghttp3_vec value) {
+  if (*pslot || memchr(value.base, '\0', value.len)) {
+    request->malformed = 1;
+    return 0;
+  }
+  *pslot = allocate(request->h3, value.len + 1);
+  if (!*pslot) {
+    return NGHTTP3_ERR_CALLBACK_FAILURE;
+  }
+  memcpy(*pslot, value.base, value.len);
+  return 0;
+}
+
+static int on_header(nghttp3_conn *nghttp3, int64_t stream_id, int32_t token,
+                     nghttp3_rcbuf *name, nghttp3_rcbuf *value, uint8_t flags,
+                     void *user_data, void *stream_user_data) {
+  h3_request *request = stream_user_data;
+  nghttp3_vec n = nghttp3_rcbuf_get_buf(name);
+  nghttp3_vec v = nghttp3_rcbuf_get_buf(value);
+  (void)nghttp3;
+  (void)stream_id;
+  (void)flags;
+  (void)user_data;
+
+  request->field_section_size += n.len + v.len + FIELD_OVERHEAD;
+  if (request->field_section_size > H3_FIELD_SECTION_MAX) {
+    return 0;
+  }
+  switch (token) {
+  case NGHTTP3_QPACK_TOKEN__METHOD:
+    return keep(request, &request->method, v);
+  case NGHTTP3_QPACK_TOKEN__SCHEME:
+    return keep(request, &request->scheme, v);
+  case NGHTTP3_QPACK_TOKEN__AUTHORITY:
+    return keep(request, &request->authority, v);
+  case NGHTTP3_QPACK_TOKEN__PATH:
+    return keep(request, &request->path, v);
+  case NGHTTP3_QPACK_TOKEN__PROTOCOL:
+    return keep(request, &request->protocol, v);
+  default:
+    if (n.len == 6 && memcmp(n.base, "origin", 6) == 0) {
+      return keep(request, &request->origin, v);
+    }
+    return 0;
+  }
+}
+
+static int on_end_headers(nghttp3_conn *nghttp3, int64_t stream_id, int fin,
+                          void *user_data, void *stream_user_data) {
+  (void)nghttp3;
+  (void)stream_id;
+  (void)fin;
+  (void)user_data;
+  return result(answer(stream_user_data));
+}
+
+static int on_data(nghttp3_conn *nghttp3, int64_t stream_id,
+                   const uint8_t *data, size_t len, void *user_data,
+                   void *stream_user_data) {
+  h3_conn *h3 = user_data;
+  h3_request *request = stream_user_data;
+  (void)nghttp3;
+
+  quic_conn_consume(h3->conn, find_stream(h3, stream_id), len);
+  if (request && request->session) {
+    return result(wt_session_on_data(request->session, data, len));
+  }
+  return 0;
+}
+
+static int on_deferred_consume(nghttp3_conn *nghttp3, int64_t stream_id,
+                               size_t consumed, void *user_data,
+                               void *stream_user_data) {
+  h3_conn *h3 = user_data;
+  (void)nghttp3;
+  (void)stream_user_data;
+
+  quic_conn_consume(h3->conn, find_stream(h3, stream_id), consumed);
+  return 0;
+}
+
+static int on_end_stream(nghttp3_conn *nghttp3, int64_t stream_id,
+                         void *user_data, void *stream_user_data) {
+  h3_request *request = stream_user_data;
+  (void)nghttp3;
+  (void)stream_id;
+  (void)user_data;
+
+  if (request && request->session) {
+    return result(wt_session_on_fin(request->session));
+  }
+  return 0;
+}
+
+static int on_acked(nghttp3_conn *nghttp3, int64_t stream_id, uint64_t datalen,
+                    void *user_data, void *stream_user_data) {
+  h3_conn *h3 = user_data;
+  h3_request *request = stream_user_data;
+  (void)nghttp3;
+  (void)stream_id;
+
+  if (request) {
+    send_queue_acked(&request->body, (size_t)datalen,
+                     quic_conn_mem(h3->conn));
+  }
+  return 0;
+}
+
+static int on_close(nghttp3_conn *nghttp3, int64_t stream_id,
+                    uint64_t error_code, void *user_data,
+                    void *stream_user_data) {
+  h3_request *request = stream_user_data;
+  (void)nghttp3;
+  (void)stream_id;
+  (void)error_code;
+  (void)user_data;
+
+  if (request) {
+    if (request->session) {
+      wt_session_on_abort(request->session);
+    }
+    h3_request_free(request);
+  }
+  return 0;
+}
+
+static int on_stop_sending(nghttp3_conn *nghttp3, int64_t stream_id,
+                           uint64_t error_code, void *user_data,
+                           void *stream_user_data) {
+  h3_conn *h3 = user_data;
+  quic_stream *stream = find_stream(h3, stream_id);
+  (void)nghttp3;
+  (void)stream_user_data;
+
+  if (stream) {
+    quic_stream_stop_sending(stream, error_code);
+  }
+  return 0;
+}
+
+static int on_reset_stream(nghttp3_conn *nghttp3, int64_t stream_id,
+                           uint64_t error_code, void *user_data,
+                           void *stream_user_data) {
+  h3_conn *h3 = user_data;
+  quic_stream *stream = find_stream(h3, stream_id);
+  (void)nghttp3;
+  (void)stream_user_data;
+
+  if (stream) {
+    quic_stream_reset(stream, error_code);
+  }
+  return 0;
+}
+
+static int on_settings(nghttp3_conn *nghttp3,
+                       const nghttp3_proto_settings *settings,
+                       void *user_data) {
+  h3_conn *h3 = user_data;
+  h3_request *request, *next;
+  (void)nghttp3;
+  (void)settings;
+
+  h3->settings_received = 1;
+  for (request = h3->requests; request; request = next) {
+    next = request->next;
+    if (request->waiting) {
+      request->waiting = 0;
+      if (wt_conn_connect(h3->wt, request) != 0) {
+        return NGHTTP3_ERR_CALLBACK_FAILURE;
+      }
+    }
+  }
+  return 0;
+}
+
+/* Seeds nghttp3's tables; it has no argument to pass a source by. */
+static void on_rand(uint8_t *dest, size_t destlen) {
+  if (cm_random_system.fill(cm_random_system.user, dest, destlen) != 0) {
+    memset(dest, 0, destlen);
+  }
+}
+
+int h3_new_nghttp3(h3_conn *h3) {
+  static const nghttp3_callbacks callbacks = {
+      .acked_stream_data = on_acked,
+      .stream_close = on_close,
+      .recv_data = on_data,
+      .deferred_consume = on_deferred_consume,
+      .begin_headers = on_begin_headers,
+      .recv_header = on_header,
+      .end_headers = on_end_headers,
+      .stop_sending = on_stop_sending,
+      .end_stream = on_end_stream,
+      .reset_stream = on_reset_stream,
+      .rand = on_rand,
+      .recv_settings2 = on_settings};
+  const ngtcp2_mem *mem = quic_conn_mem(h3->conn);
+  nghttp3_settings settings;
+
+  nghttp3_settings_default(&settings);
+  settings.max_field_section_size = H3_FIELD_SECTION_MAX;
+  settings.qpack_max_dtable_capacity = QPACK_TABLE;
+  settings.qpack_blocked_streams = QPACK_BLOCKED_STREAMS;
+  settings.enable_connect_protocol = 1;
+  settings.h3_datagram = 1;
+  h3->memory.user_data = mem->user_data;
+  h3->memory.malloc = mem->malloc;
+  h3->memory.free = mem->free;
+  h3->memory.calloc = mem->calloc;
+  h3->memory.realloc = mem->realloc;
+  if (nghttp3_conn_server_new(&h3->nghttp3, &callbacks, &settings,
+                              &h3->memory, h3) != 0) {
+    return QUIC_ERR_NOMEM;
+  }
+  nghttp3_conn_set_max_client_streams_bidi(
+      h3->nghttp3,
+      ngtcp2_conn_get_local_transport_params2(quic_conn_ngtcp2(h3->conn))
+          ->initial_max_streams_bidi);
+  return 0;
+}
