@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What an application gives to a WebTransport session.
+ *
+ * Any member may be NULL.  Where a function returns int, 0 is success and
+ * anything else closes the connection with H3_INTERNAL_ERROR; that is for want
+ * of memory, not for what a peer does.  wt_session.h says what may be called.
+ */
+#ifndef SERVER_APPS_APP_H
+#define SERVER_APPS_APP_H
+
+#include "server/webtransport/session.h"
+
+typedef struct app {
+  /* The path that it serves, without a query: "/echo". */
+  const char *path;
+  void *user;
+
+  /* A session was accepted; wt_session_set_user() may be called. */
+  int (*on_session)(void *user, wt_session *session);
+  /* It is over; its streams were closed before this, one by one.  |session| is
+     freed when this returns. */
+  void (*on_session_closed)(void *user, wt_session *session);
+
+  /* Octets in order on a stream of either side; |fin|: none after them.  The
+     peer's streams have wt_stream_user() NULL the first time. */
+  int (*on_stream_data)(void *user, wt_stream *stream, const uint8_t *data,
+                        size_t len, int fin);
+  void (*on_stream_reset)(void *user, wt_stream *stream, uint32_t code);
+  void (*on_stop_sending)(void *user, wt_stream *stream, uint32_t code);
+  /* |n| octets of wt_stream_write() have left. */
+  void (*on_stream_sent)(void *user, wt_stream *stream, size_t n);
+  /* |stream| is freed when this returns. */
+  void (*on_stream_closed)(void *user, wt_stream *stream);
+
+  void (*on_datagram)(void *user, wt_session *session, const uint8_t *data,
+                      size_t len);
+
+  /* The peer allows more streams of ours. */
+  int (*on_streams_available)(void *user, wt_session *session, int bidi);
+} app;
+
+#endif

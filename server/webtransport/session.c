@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sessions: CONNECT, capsules, datagrams, closing.  Streams: stream.c. */
+#include "server/webtransport/session.h"
+
+#include "server/apps/app.h"
+#include "server/http3/h3.h"
+#include "server/varint.h"
+#include "server/webtransport/error_code.h"
+#include "server/webtransport/wt_internal.h"
+
+#include <string.h>
+
+/* H3_DATAGRAM_ERROR (RFC 9297 section 5.2), which nghttp3 has no name for. */
+#define H3_DATAGRAM_ERROR 0x33
+
+/* So that a session's number is its own in the whole process. */
+static uint64_t last_number;
+
+int wt_conn_new(wt_conn **pwt, quic_conn *conn, const wt_service *service) {
+  const ngtcp2_mem *mem = quic_conn_mem(conn);
+  wt_conn *wt = mem->calloc(1, sizeof(*wt), mem->user_data);
+
+  *pwt = wt;
+  if (!wt) {
+    return QUIC_ERR_NOMEM;
+  }
+  wt->conn = conn;
+  wt->service = service;
+  return 0;
+}
+
+static void drop_early_datagrams(wt_conn *wt, uint64_t session_id) {
+  const ngtcp2_mem *mem = quic_conn_mem(wt->conn);
+  early_datagram **link = &wt->early_datagrams;
+
+  while (*link) {
+    early_datagram *datagram = *link;
+
+    if (session_id == EVERY_SESSION || datagram->session_id == session_id) {
+      *link = datagram->next;
+      --wt->nearly_datagrams;
+      mem->free(datagram, mem->user_data);
+    } else {
+      link = &datagram->next;
+    }
+  }
+}
+
+wt_session *wt_conn_find(wt_conn *wt, uint64_t session_id) {
+  wt_session *session;
+
+  for (session = wt->sessions; session; session = session->next) {
+    if (session->id == session_id) {
+      return session;
+    }
+  }
+  return NULL;
+}
+
+int wt_conn_is_gone(const wt_conn *wt, uint64_t session_id) {
+  size_t i;
+
+  for (i = 0; i < wt->ngone && i < GONE_MAX; ++i) {
+    if (wt->gone[i] == session_id) {
+      return 1;
+    }
+  }
+  return 0;
+}
+
+/* Tells the application and everybody else, and frees |session|. */
+static void end_session(wt_session *session, wt_closed_by by, uint32_t code,
+                        const uint8_t *reason, size_t len) {
+  wt_conn *wt = session->wt;
+  const ngtcp2_mem *mem = quic_conn_mem(wt->conn);
+  wt_session **link = &wt->sessions;
+
+  while (*link != session) {
+    link = &(*link)->next;
+  }
+  *link = session->next;
+  --wt->nsessions;
+  wt->gone[wt->ngone++ % GONE_MAX] = session->id;
+  session->request->session = NULL;
+
+  if (wt->service->on_session_closed) {
+    wt->service->on_session_closed(wt->service->user, session, by, code,
+                                   reason, len);
+  }
+  wt_session_abandon_streams(session);
+  if (session->app->on_session_closed) {
+    session->app->on_session_closed(session->app->user, session);
+  }
+  drop_early_datagrams(wt, session->id);
+  mem->free(session, mem->user_data);
+}
+
+void wt_conn_free(wt_conn *wt) {
+  const ngtcp2_mem *mem = quic_conn_mem(wt->conn);
+
+  while (wt->sessions) {
+    end_session(wt->sessions, WT_CLOSED_BY_CONNECTION, 0, NULL, 0);
+  }
+  drop_early_datagrams(wt, EVERY_SESSION);
+  wt_conn_drop_early_streams(wt);
+  mem->free(wt, mem->user_data);
+}
+
+static const app *find_app(const wt_service *service, const char *path) {
+  size_t i, len = strcspn(path, "?");
+
+  for (i = 0; i < service->napps; ++i) {
+    const app *a = service->apps[i];
+
+    if (strlen(a->path) == len && memcmp(a->path, path, len) == 0) {
+      return a;
+    }
+  }
+  return NULL;
+}
+
+/* What came before the session, in the order it came. */
+static int deliver_early(wt_session *session) {
+  wt_conn *wt = session->wt;
+  const ngtcp2_mem *mem = quic_conn_mem(wt->conn);
+  early_datagram **link = &wt->early_datagrams;
+  uint64_t id = session->id;
+  int rv;
+
+  rv = wt_session_adopt_early_streams(session);
+  if (rv != 0) {
+    return rv;
+  }
+  /* The application may end the session while it listens, and that empties
+     the list: so each datagram is taken out first. */
+  while (*link && (session = wt_conn_find(wt, id)) != NULL) {
+    early_datagram *datagram = *link;
+
+    if (datagram->session_id != id) {
+      link = &datagram->next;
+      continue;
+    }
+    *link = datagram->next;
+    --wt->nearly_datagrams;
+    if (session->app->on_datagram) {
+      session->app->on_datagram(session->app->user, session, datagram->data,
+                                datagram->len);
+    }
+    mem->free(datagram, mem->user_data);
+  }
+  return 0;
+}
+
+int wt_conn_connect(wt_conn *wt, h3_request *request) {
+  const ngtcp2_mem *mem = quic_conn_mem(wt->conn);
+  const app *a = request->path ? find_app(wt->service, request->path) : NULL;
+  uint64_t id = (uint64_t)request->stream_id;
+  wt_session *session;
+  int rv;
+
+  if (!a || wt->nsessions >= wt->service->sessions_max) {
+    wt->gone[wt->ngone++ % GONE_MAX] = id;
+    wt_conn_refuse_early_streams(wt, id);
+    drop_early_datagrams(wt, id);
+    return h3_respond(request, a ? 429 : 404, NULL, 0);
+  }
+  session = mem->calloc(1, sizeof(*session), mem->user_data);
+  if (!session) {
+    return QUIC_ERR_NOMEM;
+  }
+  rv = h3_respond(request, 200, NULL, 1);
+  if (rv != 0) {
+    mem->free(session, mem->user_data);
+    return rv;
+  }
+  session->wt = wt;
+  session->request = request;
+  session->id = id;
+  session->number = ++last_number;
+  session->app = a;
+  wt_capsule_parser_init(&session->capsules);
+  session->next = wt->sessions;
+  wt->sessions = session;
+  ++wt->nsessions;
+  request->session = session;
+  quic_conn_keep_alive(wt->conn);
+  if (wt->service->on_session_opened) {
+    wt->service->on_session_opened(wt->service->user, session);
+  }
+  if (a->on_session) {
+    rv = a->on_session(a->user, session);
+    if (rv != 0) {
+      return rv;
+    }
+  }
+  session = wt_conn_find(wt, id);
+  return session ? deliver_early(session) : 0;
+}
+
+/* ---- The CONNECT stream ---- */
+
+static int malformed(wt_session *session) {
+  h3_request *request = session->request;
+
+  h3_request_abort(request, NGHTTP3_H3_MESSAGE_ERROR);
+  end_session(session, WT_CLOSED_BY_CONNECTION, 0, NULL, 0);
+  return 0;
+}
+
+int wt_session_on_data(wt_session *session, const uint8_t *data, size_t len) {
+  while (len) {
+    wt_capsule capsule;
+    size_t consumed;
+    int rv = wt_capsule_parser_feed(&session->capsules, data, len, &consumed,
+                                    &capsule);
+
+    if (rv < 0) {
+      return malformed(session);
+    }
+    data += consumed;
+    len -= consumed;
+    if (rv == 1 && capsule.type == WT_CAPSULE_CLOSE) {
+      session->close_received = 1;
+      session->close_code = capsule.code;
+      session->close_reason_len = capsule.reason_len;
+      memcpy(session->close_reason, capsule.reason, capsule.reason_len);
+    }
+  }
+  return 0;
+}
+
+int wt_session_on_fin(wt_session *session) {
+  int rv;
+
+  if (wt_capsule_parser_finish(&session->capsules) != 0) {
+    return malformed(session);
+  }
+  rv = h3_request_write(session->request, NULL, 0, 1);
+  if (rv != 0) {
+    return rv;
+  }
+  end_session(session, WT_CLOSED_BY_CLIENT, session->close_code,
+              session->close_reason, session->close_reason_len);
+  return 0;
+}
+
+void wt_session_on_abort(wt_session *session) {
+  h3_request_abort(session->request, NGHTTP3_H3_NO_ERROR);
+  end_session(session, WT_CLOSED_BY_CONNECTION, 0, NULL, 0);
+}
+
+int wt_session_close(wt_session *session, uint32_t code, const char *reason) {
+  uint8_t capsule[WT_CAPSULE_CLOSE_MAX];
+  size_t len = strlen(reason);
+  int n = wt_capsule_put_close(capsule, sizeof(capsule), code,
+                               (const uint8_t *)reason, len);
+  int rv;
+
+  if (n < 0) {
+    return QUIC_ERR_STATE;
+  }
+  rv = h3_request_write(session->request, capsule, (size_t)n, 1);
+  if (rv != 0) {
+    return rv;
+  }
+  end_session(session, WT_CLOSED_BY_SERVER, code, (const uint8_t *)reason,
+              len);
+  return 0;
+}
+
+/* ---- Datagrams ---- */
+
+static int keep_early(wt_conn *wt, uint64_t session_id, const uint8_t *data,
+                      size_t len) {
+  const ngtcp2_mem *mem = quic_conn_mem(wt->conn);
+  early_datagram **link = &wt->early_datagrams;
+  early_datagram *datagram;
+
+  if (wt->nearly_datagrams == WT_EARLY_DATAGRAMS_MAX ||
+      wt_conn_is_gone(wt, session_id)) {
+    return 0;
+  }
+  datagram = mem->malloc(sizeof(*datagram) + len, mem->user_data);
+  if (!datagram) {
+    return 0;
+  }
+  datagram->next = NULL;
+  datagram->session_id = session_id;
+  datagram->len = len;
+  if (len) {
+    memcpy(datagram->data, data, len);
+  }
+  while (*link) {
+    link = &(*link)->next;
+  }
+  *link = datagram;
+  ++wt->nearly_datagrams;
+  return 0;
+}
+
+int wt_conn_on_datagram(wt_conn *wt, const uint8_t *data, size_t len) {
+  wt_session *session;
+  uint64_t quarter;
+  size_t n = varint_get(&quarter, data, len);
+
+  if (n == 0 || quarter > VARINT_MAX / 4) {
+    return quic_conn_fail(wt->conn, H3_DATAGRAM_ERROR,
+                          "no quarter stream ID");
+  }
+  session = wt_conn_find(wt, quarter * 4);
+  if (!session) {
+    return keep_early(wt, quarter * 4, data + n, len - n);
+  }
+  if (session->app->on_datagram) {
+    session->app->on_datagram(session->app->user, session, data + n, len - n);
+  }
+  return 0;
+}
+
+int wt_session_send_datagram(wt_session *session, const uint8_t *data,
+                             size_t len) {
+  uint8_t prefix[VARINT_LEN_MAX];
+  size_t n = varint_put(prefix, sizeof(prefix), session->id / 4);
+
+  return quic_conn_send_datagram(session->wt->conn, prefix, n, data, len);
+}
+
+/* ---- What applications ask ---- */
+
+uint64_t wt_session_number(const wt_session *session) {
+  return session->number;
+}
+
+const char *wt_session_path(const wt_session *session) {
+  return session->request->path;
+}
+
+const char *wt_session_authority(const wt_session *session) {
+  return session->request->authority ? session->request->authority : "";
+}
+
+const char *wt_session_origin(const wt_session *session) {
+  return session->request->origin ? session->request->origin : "";
+}
+
+void wt_session_remote(const wt_session *session, udp_address *remote) {
+  quic_conn_remote(session->wt->conn, remote);
+}
+
+quic_conn *wt_session_conn(wt_session *session) { return session->wt->conn; }
+
+void wt_session_set_user(wt_session *session, void *user) {
+  session->user = user;
+}
+
+void *wt_session_user(const wt_session *session) { return session->user; }
+
+int wt_conn_on_streams_available(wt_conn *wt, int bidi) {
+  wt_session *session, *next;
+
+  for (session = wt->sessions; session; session = next) {
+    int rv;
+
+    next = session->next;
+    if (session->app->on_streams_available) {
+      rv = session->app->on_streams_available(session->app->user, session,
+                                              bidi);
+      if (rv != 0) {
+        return rv;
+      }
+    }
+  }
+  return 0;
+}
