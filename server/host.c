@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/host.h"
+
+#include <stdio.h>
+#include <string.h>
+
+size_t host_default_names(const char *names[HOST_NAMES_MAX],
+                          const char *address) {
+  if (strcmp(address, "0.0.0.0") == 0 || strcmp(address, "::") == 0) {
+    names[0] = "localhost";
+    names[1] = "127.0.0.1";
+    names[2] = "::1";
+    return 3;
+  }
+  names[0] = address;
+  if (strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0) {
+    names[1] = "localhost";
+    return 2;
+  }
+  return 1;
+}
+
+host_exit host_exit_code(int error) {
+  switch (error) {
+  case UDP_ERR_INVALID:
+  case CM_ERR_HOST:
+  case CM_ERR_HOST_COUNT:
+  case CM_ERR_INVALID:
+    return HOST_EXIT_OPTION;
+  case UDP_ERR_PORT_BUSY:
+    return HOST_EXIT_PORT_BUSY;
+  case UDP_ERR_PERMISSION:
+    return HOST_EXIT_PERMISSION;
+  case UDP_ERR_ADDRESS_NOT_AVAILABLE:
+    return HOST_EXIT_ADDRESS;
+  default:
+    return HOST_EXIT_INTERNAL;
+  }
+}
+
+const char *host_exit_name(host_exit code) {
+  switch (code) {
+  case HOST_EXIT_OPTION:
+    return "bad-option";
+  case HOST_EXIT_PORT_BUSY:
+    return "port-busy";
+  case HOST_EXIT_PERMISSION:
+    return "permission-denied";
+  case HOST_EXIT_ADDRESS:
+    return "address-not-available";
+  case HOST_EXIT_CONTROL:
+    return "control-refused";
+  default:
+    return "internal";
+  }
+}
+
+void host_explain(char *text, size_t textlen, int error, const char *address,
+                  unsigned port) {
+  switch (error) {
+  case UDP_ERR_INVALID:
+    snprintf(text, textlen,
+             "cannot listen on %s port %u: give a literal address, such as "
+             "127.0.0.1 or ::, and a port up to 65535",
+             address, port);
+    break;
+  case UDP_ERR_PORT_BUSY:
+    snprintf(text, textlen,
+             "port %u of %s is in use by another program: end it, or choose "
+             "another with --port (0: any free one)",
+             port, address);
+    break;
+  case UDP_ERR_PERMISSION:
+    snprintf(text, textlen,
+             "not permitted to open UDP port %u of %s: choose a port from "
+             "1024 up, and grant the network permissions where there are any",
+             port, address);
+    break;
+  case UDP_ERR_ADDRESS_NOT_AVAILABLE:
+    snprintf(text, textlen,
+             "%s is no address of this machine: choose one that is, or :: for "
+             "all of them",
+             address);
+    break;
+  case UDP_ERR_IO:
+    snprintf(text, textlen, "the UDP socket failed");
+    break;
+  case CM_ERR_HOST:
+    snprintf(text, textlen,
+             "--host takes a DNS name or a literal address, such as "
+             "example.org or 192.0.2.1");
+    break;
+  default:
+    snprintf(text, textlen, "%s", appliance_strerror(error));
+    break;
+  }
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What main.c and main_web.c have in common. */
+#ifndef SERVER_HOST_H
+#define SERVER_HOST_H
+
+#include "server/appliance.h"
+#include "server/udp.h"
+
+#include <stddef.h>
+
+typedef enum host_exit {
+  HOST_EXIT_OK = 0,
+  HOST_EXIT_INTERNAL = 1,
+  HOST_EXIT_OPTION = 2,
+  HOST_EXIT_PORT_BUSY = 3,
+  HOST_EXIT_PERMISSION = 4,
+  HOST_EXIT_ADDRESS = 5,
+  HOST_EXIT_CONTROL = 6
+} host_exit;
+
+#define HOST_DEFAULT_ADDRESS "127.0.0.1"
+#define HOST_DEFAULT_PORT 4433
+#define HOST_NAMES_MAX 3
+
+/* The names that a certificate is for if nobody said so, by the |address| that
+   is bound; the first is for the link.  Returns how many of |names| are set;
+   they are static, or |address| itself. */
+size_t host_default_names(const char *names[HOST_NAMES_MAX],
+                          const char *address);
+
+/* The exit code for an error of udp_open() or appliance_new(). */
+host_exit host_exit_code(int error);
+
+/* "port-busy" …: what the events of the web call it. */
+const char *host_exit_name(host_exit code);
+
+/* One line for a person about why |address| and |port| could not be had, with
+   what to do; or about another error.  NUL-terminated in |text|. */
+void host_explain(char *text, size_t textlen, int error, const char *address,
+                  unsigned port);
+
+#endif
