@@ -322,6 +322,7 @@ int quic_conn_new(quic_conn **pconn, const quic_conn_config *config,
   conn->nservices = config->nservices;
   conn->number = config->number;
   conn->now = now;
+  conn->original_dcid = hd->dcid;
   conn->ready_tail = &conn->ready_head;
   conn->datagram_tail = &conn->datagram_head;
   conn->timer.index = TIMER_NOT_QUEUED;

@@ -170,6 +170,9 @@ struct quic_conn {
   quic_conn_end end;
   uint64_t number;
   uint64_t now;
+  /* The Destination Connection ID of the client's first Initial.  ngtcp2 knows
+     it too, but only once it could decrypt an Initial. */
+  ngtcp2_cid original_dcid;
 
   quic_stream *streams;
   /* The ring of streams with octets to send; served from its head. */

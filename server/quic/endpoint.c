@@ -91,8 +91,7 @@ static void forget_cids(quic_endpoint *endpoint, quic_conn *conn) {
     for (i = 0; i < n; ++i) {
       cid_table_remove(&endpoint->cids, &scids[i]);
     }
-    cid_table_remove(&endpoint->cids,
-                     ngtcp2_conn_get_client_initial_dcid2(conn->ngtcp2));
+    cid_table_remove(&endpoint->cids, &conn->original_dcid);
     return;
   }
   /* Far more than ngtcp2 keeps; but a dangling entry must never be. */
