@@ -17,18 +17,18 @@ static const uint8_t source[] = {0x00, 0x04, 0x07, 0x01, 0x80, 0x00, 0x40,
 #define SOURCE_HEAD 10
 
 static void test_golden(void **state) {
-  static const uint8_t expected[] = {
-      0x00, 0x04, 0x21,
-      /* nghttp3's own */
-      0x01, 0x80, 0x00, 0x40, 0x00, 0x08, 0x01,
-      /* 0xffd277 = 1 */
-      0x80, 0xff, 0xd2, 0x77, 0x01,
-      /* 0x2b603742 = 1 */
-      0xab, 0x60, 0x37, 0x42, 0x01,
-      /* 0xc671706a = 0x1000 */
-      0xc0, 0x00, 0x00, 0x00, 0xc6, 0x71, 0x70, 0x6a, 0x50, 0x00,
-      /* 0x14e9cd29 = 0x1000 */
-      0x94, 0xe9, 0xcd, 0x29, 0x50, 0x00};
+  static const uint8_t expected[] = {0x00, 0x04, 0x21,
+                                     /* nghttp3's own */
+                                     0x01, 0x80, 0x00, 0x40, 0x00, 0x08, 0x01,
+                                     /* 0xffd277 = 1 */
+                                     0x80, 0xff, 0xd2, 0x77, 0x01,
+                                     /* 0x2b603742 = 1 */
+                                     0xab, 0x60, 0x37, 0x42, 0x01,
+                                     /* 0xc671706a = 0x1000 */
+                                     0xc0, 0x00, 0x00, 0x00, 0xc6, 0x71, 0x70,
+                                     0x6a, 0x50, 0x00,
+                                     /* 0x14e9cd29 = 0x1000 */
+                                     0x94, 0xe9, 0xcd, 0x29, 0x50, 0x00};
   h3_setting extra[H3_WEBTRANSPORT_SETTINGS];
   uint8_t dest[H3_SPLICE_MAX];
   size_t used = 0;
@@ -237,9 +237,9 @@ static void check_stream(const endpoint *e) {
   assert_int_equal(nghttp3_conn_client_new(&client, &callbacks, &settings,
                                            nghttp3_mem_default(), &seen),
                    0);
-  assert_int_equal(nghttp3_conn_read_stream(client, CONTROL_STREAM, e->stream,
-                                            e->len, 0),
-                   (nghttp3_ssize)e->len);
+  assert_int_equal(
+      nghttp3_conn_read_stream(client, CONTROL_STREAM, e->stream, e->len, 0),
+      (nghttp3_ssize)e->len);
   nghttp3_conn_del(client);
   assert_int_equal(seen.max_field_section_size, 16384);
   assert_int_equal(seen.qpack_max_dtable_capacity, 4096);

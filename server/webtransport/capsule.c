@@ -47,6 +47,9 @@ static int state_for(uint64_t type, uint64_t len) {
   } else if (is_flow_control(type)) {
     min = 1;
     max = VARINT_LEN_MAX;
+  } else if (type == WT_CAPSULE_MAX_STREAM_DATA ||
+             type == WT_CAPSULE_STREAM_DATA_BLOCKED) {
+    return STATE_ERROR;
   } else if (type != WT_CAPSULE_DRAIN) {
     return STATE_SKIP;
   }
@@ -172,8 +175,8 @@ int wt_capsule_put_close(uint8_t *dest, size_t destlen, uint32_t code,
   size_t off, value_len = CLOSE_CODE_LEN + reason_len;
 
   if (reason_len > WT_CLOSE_REASON_MAX ||
-      destlen < varint_len(WT_CAPSULE_CLOSE) + varint_len(value_len) +
-                    value_len) {
+      destlen <
+          varint_len(WT_CAPSULE_CLOSE) + varint_len(value_len) + value_len) {
     return WT_CAPSULE_ERR_NOBUF;
   }
   if (!wt_utf8_valid(reason, reason_len)) {

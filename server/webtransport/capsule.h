@@ -24,6 +24,11 @@
 #define WT_CAPSULE_STREAMS_BLOCKED_BIDI UINT64_C(0x190b4d43)
 #define WT_CAPSULE_STREAMS_BLOCKED_UNI UINT64_C(0x190b4d44)
 
+/* Capsules of WebTransport over HTTP/2, where QUIC does not limit each stream
+   itself.  Over HTTP/3 their receipt ends the session (section 5.4). */
+#define WT_CAPSULE_MAX_STREAM_DATA UINT64_C(0x190b4d3e)
+#define WT_CAPSULE_STREAM_DATA_BLOCKED UINT64_C(0x190b4d42)
+
 /* The longest reason of a CLOSE capsule, in octets of UTF-8. */
 #define WT_CLOSE_REASON_MAX 1024
 
@@ -74,8 +79,9 @@ void wt_capsule_parser_init(wt_capsule_parser *parser);
  * again with what is left.  Returns 0 when all octets were taken and more are
  * needed.  Returns WT_CAPSULE_ERR_MESSAGE if a CLOSE is longer than 4 +
  * WT_CLOSE_REASON_MAX or shorter than 4 or its reason is not UTF-8, if a
- * capsule's value does not have the form of its type, or if anything follows a
- * CLOSE; the parser then stays in error.
+ * capsule's value does not have the form of its type, if it is one of the two
+ * that HTTP/3 forbids, or if anything follows a CLOSE; the parser then stays in
+ * error.
  */
 int wt_capsule_parser_feed(wt_capsule_parser *parser, const uint8_t *data,
                            size_t len, size_t *consumed, wt_capsule *out);
@@ -91,8 +97,8 @@ int wt_capsule_parser_finish(wt_capsule_parser *parser);
 int wt_capsule_put_close(uint8_t *dest, size_t destlen, uint32_t code,
                          const uint8_t *reason, size_t reason_len);
 
-/* Writes a DRAIN capsule.  Returns the octets written (WT_CAPSULE_DRAIN_LEN), or
-   WT_CAPSULE_ERR_NOBUF. */
+/* Writes a DRAIN capsule.  Returns the octets written (WT_CAPSULE_DRAIN_LEN),
+   or WT_CAPSULE_ERR_NOBUF. */
 int wt_capsule_put_drain(uint8_t *dest, size_t destlen);
 
 /* 1 if |len| octets at |text| are well-formed UTF-8 (RFC 3629: no surrogates,

@@ -82,9 +82,9 @@ static void run(result *r, const stream *s, size_t piece, int fin) {
     if (r->rv < 0) {
       size_t more = 4711;
       /* It stays in error. */
-      assert_int_equal(wt_capsule_parser_feed(&parser, s->octets, s->len, &more,
-                                              out),
-                       WT_CAPSULE_ERR_MESSAGE);
+      assert_int_equal(
+          wt_capsule_parser_feed(&parser, s->octets, s->len, &more, out),
+          WT_CAPSULE_ERR_MESSAGE);
       assert_int_equal(more, 0);
       assert_int_equal(wt_capsule_parser_finish(&parser),
                        WT_CAPSULE_ERR_MESSAGE);
@@ -162,9 +162,9 @@ static void test_every_split(void **state) {
 
 /* The same capsules with types and lengths in their longest form. */
 static void test_long_varints(void **state) {
-  static const uint8_t octets[] = {0xc0, 0, 0, 0, 0,    0,    0x28, 0x43, 0xc0,
-                                   0,    0, 0, 0, 0,    0,    0x06, 0,    0,
-                                   1,    2, 'o', 'k'};
+  static const uint8_t octets[] = {0xc0, 0, 0, 0, 0,   0,  0x28, 0x43,
+                                   0xc0, 0, 0, 0, 0,   0,  0,    0x06,
+                                   0,    0, 1, 2, 'o', 'k'};
   stream s = {.len = 0};
   result r;
 
@@ -298,6 +298,17 @@ static void test_malformed_values(void **state) {
   check_error(&s, 0);
 }
 
+static void test_forbidden_types(void **state) {
+  stream s = {.len = 0};
+
+  (void)state;
+  put_capsule(&s, WT_CAPSULE_MAX_STREAM_DATA, "\x00\x01", 2);
+  check_error(&s, 0);
+  s.len = 0;
+  put_capsule(&s, WT_CAPSULE_STREAM_DATA_BLOCKED, "\x00\x01", 2);
+  check_error(&s, 0);
+}
+
 /* A capsule that claims 2^62 - 1 octets is skipped without being held. */
 static void test_endless_unknown_capsule(void **state) {
   static const uint8_t zeros[4096];
@@ -313,9 +324,9 @@ static void test_endless_unknown_capsule(void **state) {
   assert_int_equal(
       wt_capsule_parser_feed(&parser, s.octets, s.len, &consumed, &out), 0);
   for (int i = 0; i < 10000; i++) {
-    assert_int_equal(wt_capsule_parser_feed(&parser, zeros, sizeof(zeros),
-                                            &consumed, &out),
-                     0);
+    assert_int_equal(
+        wt_capsule_parser_feed(&parser, zeros, sizeof(zeros), &consumed, &out),
+        0);
     assert_int_equal(consumed, sizeof(zeros));
   }
   assert_int_equal(wt_capsule_parser_finish(&parser), WT_CAPSULE_ERR_MESSAGE);
@@ -369,9 +380,9 @@ static void test_put_close(void **state) {
   assert_int_equal(
       wt_capsule_put_close(buf, sizeof(buf), 0, reason, sizeof(reason)),
       WT_CAPSULE_ERR_NOBUF);
-  assert_int_equal(wt_capsule_put_close(buf, sizeof(buf), 0,
-                                        (const uint8_t *)"\xc0\x80", 2),
-                   WT_CAPSULE_ERR_UTF8);
+  assert_int_equal(
+      wt_capsule_put_close(buf, sizeof(buf), 0, (const uint8_t *)"\xc0\x80", 2),
+      WT_CAPSULE_ERR_UTF8);
   assert_int_equal(wt_capsule_put_close(buf, sizeof(buf), 0, NULL, 0), 7);
 }
 
@@ -425,15 +436,22 @@ static void test_utf8_every_character(void **state) {
 }
 
 static void test_utf8_bad(void **state) {
-  static const char *const bad[] = {
-      "\x80",             "\xbf",
-      "\xc0\x80",         "\xc1\xbf",
-      "\xe0\x80\x80",     "\xe0\x9f\xbf",
-      "\xf0\x80\x80\x80", "\xf0\x8f\xbf\xbf",
-      "\xf5\x80\x80\x80", "\xff",
-      "\xfe",             "\xc3(",
-      "\xe2\x82(",        "\xf0\x9f\x98(",
-      "a\xed\xa0\x80",    "\xc3\xc3\xa9"};
+  static const char *const bad[] = {"\x80",
+                                    "\xbf",
+                                    "\xc0\x80",
+                                    "\xc1\xbf",
+                                    "\xe0\x80\x80",
+                                    "\xe0\x9f\xbf",
+                                    "\xf0\x80\x80\x80",
+                                    "\xf0\x8f\xbf\xbf",
+                                    "\xf5\x80\x80\x80",
+                                    "\xff",
+                                    "\xfe",
+                                    "\xc3(",
+                                    "\xe2\x82(",
+                                    "\xf0\x9f\x98(",
+                                    "a\xed\xa0\x80",
+                                    "\xc3\xc3\xa9"};
 
   (void)state;
   for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -454,6 +472,7 @@ int main(void) {
       cmocka_unit_test(test_nothing_after_close),
       cmocka_unit_test(test_truncated_by_fin),
       cmocka_unit_test(test_malformed_values),
+      cmocka_unit_test(test_forbidden_types),
       cmocka_unit_test(test_endless_unknown_capsule),
       cmocka_unit_test(test_random_octets),
       cmocka_unit_test(test_put_close),
