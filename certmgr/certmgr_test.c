@@ -44,12 +44,12 @@ static void check(const cm_manager *mgr, int64_t wall) {
   assert_true(wall < active->not_after - CM_GUARD_TIME);
   assert_true(wall < standby->not_after - CM_GUARD_TIME);
   for (int b = 0; b < CM_BROWSER_COUNT; b++) {
-    assert_int_equal(cm_x509_check(active->der, active->der_len, (cm_browser)b,
-                                   wall),
-                     CM_ACCEPTED);
-    assert_int_equal(cm_x509_check(standby->der, standby->der_len,
-                                   (cm_browser)b, wall),
-                     CM_ACCEPTED);
+    assert_int_equal(
+        cm_x509_check(active->der, active->der_len, (cm_browser)b, wall),
+        CM_ACCEPTED);
+    assert_int_equal(
+        cm_x509_check(standby->der, standby->der_len, (cm_browser)b, wall),
+        CM_ACCEPTED);
   }
 }
 
@@ -255,8 +255,8 @@ static void test_failure_changes_nothing(void **state) {
 }
 
 static void test_impossible_clock(void **state) {
-  static const int64_t walls[] = {INT64_MIN, -1, 0, DAY - 1,
-                                  INT64_C(253402300799), INT64_MAX};
+  static const int64_t walls[] = {
+      INT64_MIN, -1, 0, DAY - 1, INT64_C(253402300799), INT64_MAX};
   const cm_config config = {hosts, 2, NULL};
   cm_manager *mgr = new_manager(START), *other;
 

@@ -197,8 +197,7 @@ int cm_hash_certhash_base58(char *dest, size_t destlen,
 /* Checks |set| and takes its host apart: 0, CM_ERR_INVALID or CM_ERR_HOST. */
 static int check(cm_host *host, const cm_hashset *set) {
   if (set->host == NULL || set->path == NULL || set->active == NULL ||
-      set->port == 0 || set->path[0] != '/' ||
-      strchr(set->path, '#') != NULL) {
+      set->port == 0 || set->path[0] != '/' || strchr(set->path, '#') != NULL) {
     return CM_ERR_INVALID;
   }
   if (cm_host_parse(host, set->host) != 0 || host->kind == CM_HOST_WILDCARD) {

@@ -33,8 +33,7 @@ int cm_hash_openssl(char *dest, size_t destlen,
                     const uint8_t hash[CM_HASH_LEN]);
 
 /* RFC 4648 section 4, with padding. */
-int cm_hash_base64(char *dest, size_t destlen,
-                   const uint8_t hash[CM_HASH_LEN]);
+int cm_hash_base64(char *dest, size_t destlen, const uint8_t hash[CM_HASH_LEN]);
 
 /* RFC 4648 section 5, without padding. */
 int cm_hash_base64url(char *dest, size_t destlen,

@@ -74,8 +74,7 @@ static void test_lengths(void **state) {
     assert_int_equal(cm_hash_base64(buf, sizeof(buf), hash), CM_BASE64_LEN);
     assert_int_equal(cm_hash_base64url(buf, sizeof(buf), hash),
                      CM_BASE64URL_LEN);
-    assert_int_equal(cm_hash_certhash(buf, sizeof(buf), hash),
-                     CM_CERTHASH_LEN);
+    assert_int_equal(cm_hash_certhash(buf, sizeof(buf), hash), CM_CERTHASH_LEN);
     assert_in_range(cm_hash_certhash_base58(buf, sizeof(buf), hash), 2,
                     CM_CERTHASH_BASE58_MAX);
   }
@@ -173,8 +172,8 @@ static void test_refused(void **state) {
   static int (*const forms[])(char *, size_t, const cm_hashset *) = {
       cm_hashset_url, cm_hashset_link, cm_hashset_multiaddr,
       cm_hashset_snippet};
-  static const char *const hosts[] = {"", "a b", "a'b", "[::1]", "*.example",
-                                      "a/b", "a:1"};
+  static const char *const hosts[] = {"",          "a b", "a'b", "[::1]",
+                                      "*.example", "a/b", "a:1"};
   static const char *const paths[] = {"", "echo", "/a#b", NULL};
   char buf[1024];
 

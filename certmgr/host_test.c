@@ -68,7 +68,8 @@ static void test_refused(void **state) {
       "a.-b",
       "a b",
       "a_b",
-      "b\xc3\xbc" "cher.example",
+      "b\xc3\xbc"
+      "cher.example",
       "a'b",
       "a\"b",
       "a<b",

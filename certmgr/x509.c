@@ -227,8 +227,8 @@ static int sign(cm_certificate *out, workshop *shop) {
 /* Reads |cert| back, independently of what wrote it: the fields are those that
    were asked for, the key belongs to the certificate, the signature holds. */
 static int self_check(const cm_certificate *cert, const Cert *asked) {
-  static const uint8_t ecdsa_with_sha256[] = {
-      0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02};
+  static const uint8_t ecdsa_with_sha256[] = {0x06, 0x08, 0x2a, 0x86, 0x48,
+                                              0xce, 0x3d, 0x04, 0x03, 0x02};
   cm_x509_view view;
   ecc_key key;
   uint8_t point[POINT_LEN], hash[CM_HASH_LEN];
@@ -241,11 +241,11 @@ static int self_check(const cm_certificate *cert, const Cert *asked) {
       view.not_after != cert->not_after ||
       !cm_octets_eq(view.serial, (cm_octets){cert->serial, CM_SERIAL_LEN}) ||
       !cm_octets_eq(view.issuer, view.subject) ||
-      !cm_octets_eq(view.signature_algorithm,
-                    (cm_octets){ecdsa_with_sha256,
-                                sizeof(ecdsa_with_sha256)}) ||
-      !cm_octets_eq(view.san, (cm_octets){asked->altNames,
-                                          (size_t)asked->altNamesSz}) ||
+      !cm_octets_eq(
+          view.signature_algorithm,
+          (cm_octets){ecdsa_with_sha256, sizeof(ecdsa_with_sha256)}) ||
+      !cm_octets_eq(view.san,
+                    (cm_octets){asked->altNames, (size_t)asked->altNamesSz}) ||
       !view.has_key_usage || !view.key_usage_critical ||
       view.key_usage != CM_KEY_USAGE_DIGITAL_SIGNATURE ||
       !view.has_basic_constraints || view.ca || view.eku.len == 0 ||

@@ -182,7 +182,8 @@ const char *cm_refusal_text(cm_refusal refusal, cm_browser browser) {
   case CM_REFUSED_KEY_USAGE:
     return browser == CM_BROWSER_CHROMIUM
                ? "Chromium wants digitalSignature in keyUsage (alert 47)"
-               : "keyUsage without digitalSignature is not known to be accepted";
+               : "keyUsage without digitalSignature is not known to be "
+                 "accepted";
   case CM_REFUSED_SERIAL_REUSED:
     return browser == CM_BROWSER_FIREFOX
                ? "Firefox has seen another certificate of this issuer and "

@@ -146,7 +146,8 @@ static void put_extensions(writer *w, const spec *s) {
   writer list = {.len = 0}, seq = {.len = 0};
 
   /* CA=false */
-  PUT_LITERAL(&list, "\x30\x0c\x06\x03\x55\x1d\x13\x01\x01\xff\x04\x02\x30\x00");
+  PUT_LITERAL(&list,
+              "\x30\x0c\x06\x03\x55\x1d\x13\x01\x01\xff\x04\x02\x30\x00");
   if (!s->no_key_usage && s->key_agreement) {
     PUT_LITERAL(&list, "\x30\x0e\x06\x03\x55\x1d\x0f\x01\x01\xff"
                        "\x04\x04\x03\x02\x03\x08");
@@ -288,12 +289,12 @@ static void test_serial_reused(void **state) {
   assert_int_equal(cm_x509_check_reuse(b.octets, b.len, a.octets, a.len,
                                        CM_BROWSER_CHROMIUM),
                    CM_ACCEPTED);
-  assert_int_equal(cm_x509_check_reuse(b.octets, b.len, a.octets, a.len,
-                                       CM_BROWSER_FIREFOX),
-                   CM_REFUSED_SERIAL_REUSED);
-  assert_int_equal(cm_x509_check_reuse(a.octets, a.len, a.octets, a.len,
-                                       CM_BROWSER_FIREFOX),
-                   CM_ACCEPTED);
+  assert_int_equal(
+      cm_x509_check_reuse(b.octets, b.len, a.octets, a.len, CM_BROWSER_FIREFOX),
+      CM_REFUSED_SERIAL_REUSED);
+  assert_int_equal(
+      cm_x509_check_reuse(a.octets, a.len, a.octets, a.len, CM_BROWSER_FIREFOX),
+      CM_ACCEPTED);
   assert_int_equal(cm_x509_check_reuse(other_serial.octets, other_serial.len,
                                        a.octets, a.len, CM_BROWSER_FIREFOX),
                    CM_ACCEPTED);

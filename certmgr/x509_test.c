@@ -155,9 +155,15 @@ static void test_profile(void **state) {
   assert_int_equal(decoded->keyOID, ECDSAk);
   assert_int_equal(decoded->pkCurveOID, ECC_SECP256R1_OID);
   assert_int_equal(decoded->beforeDateLen, 15);
-  assert_memory_equal(decoded->beforeDate, "\x17\x0d" "260101000000Z", 15);
+  assert_memory_equal(decoded->beforeDate,
+                      "\x17\x0d"
+                      "260101000000Z",
+                      15);
   assert_int_equal(decoded->afterDateLen, 15);
-  assert_memory_equal(decoded->afterDate, "\x17\x0d" "260114235959Z", 15);
+  assert_memory_equal(decoded->afterDate,
+                      "\x17\x0d"
+                      "260114235959Z",
+                      15);
   assert_true(decoded->extBasicConstSet);
   assert_false(decoded->isCA);
   assert_true(decoded->extKeyUsageSet);
@@ -227,9 +233,8 @@ static void test_loads_into_tls(void **state) {
                                                      WOLFSSL_FILETYPE_ASN1),
                    WOLFSSL_SUCCESS);
   assert_int_equal(wolfSSL_CTX_check_private_key(ctx), WOLFSSL_SUCCESS);
-  if (wolfSSL_CTX_use_PrivateKey_buffer(ctx, other.key_der,
-                                        (long)other.key_der_len,
-                                        WOLFSSL_FILETYPE_ASN1) ==
+  if (wolfSSL_CTX_use_PrivateKey_buffer(
+          ctx, other.key_der, (long)other.key_der_len, WOLFSSL_FILETYPE_ASN1) ==
       WOLFSSL_SUCCESS) {
     assert_int_not_equal(wolfSSL_CTX_check_private_key(ctx), WOLFSSL_SUCCESS);
   }
@@ -255,9 +260,9 @@ static void test_all_browsers_accept(void **state) {
   (void)state;
   assert_int_equal(mint(&cert, fixed(&f, 7)), 0);
   for (int b = 0; b < CM_BROWSER_COUNT; b++) {
-    assert_int_equal(cm_x509_check(cert.der, cert.der_len, (cm_browser)b,
-                                   NOT_BEFORE),
-                     CM_ACCEPTED);
+    assert_int_equal(
+        cm_x509_check(cert.der, cert.der_len, (cm_browser)b, NOT_BEFORE),
+        CM_ACCEPTED);
     assert_int_equal(cm_x509_check(cert.der, cert.der_len, (cm_browser)b,
                                    cert.not_after - 1),
                      CM_ACCEPTED);
@@ -287,15 +292,15 @@ static void test_all_different(void **state) {
 
 /* --- randomness ----------------------------------------------------------- */
 
-#define OCTETS_32(x) x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x,           \
-  x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x
+#define OCTETS_32(x)                                                           \
+  x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x,   \
+      x, x, x, x, x, x, x
 
 /* Scalars of 0, of the order of the curve and above are drawn again, and so
    are serials that would be shorter than 20 octets. */
 static void test_draws_again(void **state) {
   static const uint8_t script[] = {
-      OCTETS_32(0xff),
-      OCTETS_32(0x00),
+      OCTETS_32(0xff), OCTETS_32(0x00),
       /* the order */
       0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff, 0xff,
       0xff, 0xff, 0xff, 0xff, 0xbc, 0xe6, 0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84,
@@ -309,8 +314,7 @@ static void test_draws_again(void **state) {
       0x80, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20,
       0xff, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20};
   static const uint8_t serial[CM_SERIAL_LEN] = {
-      0x7f, 2,  3,  4,  5,  6,  7,  8,  9,  10,
-      11,   12, 13, 14, 15, 16, 17, 18, 19, 20};
+      0x7f, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20};
   fixed_random f;
   cm_certificate cert;
   int found = 0;
@@ -521,12 +525,11 @@ static void test_null_arguments(void **state) {
   cm_certificate cert;
 
   (void)state;
-  assert_int_equal(
-      cm_x509_mint(NULL, hosts, 1, 0, DAY, &cm_random_system), CM_ERR_INVALID);
+  assert_int_equal(cm_x509_mint(NULL, hosts, 1, 0, DAY, &cm_random_system),
+                   CM_ERR_INVALID);
   assert_int_equal(cm_x509_mint(&cert, NULL, 1, 0, DAY, &cm_random_system),
                    CM_ERR_INVALID);
-  assert_int_equal(cm_x509_mint(&cert, hosts, 1, 0, DAY, NULL),
-                   CM_ERR_INVALID);
+  assert_int_equal(cm_x509_mint(&cert, hosts, 1, 0, DAY, NULL), CM_ERR_INVALID);
   assert_int_equal(cm_x509_mint(&cert, hosts, 1, 0, DAY, &none),
                    CM_ERR_INVALID);
   cm_certificate_wipe(NULL);

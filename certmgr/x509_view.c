@@ -145,8 +145,8 @@ static int parse_basic_constraints(cm_octets value, cm_x509_view *view) {
     }
     view->ca = flag.data[0] != 0;
   }
-  if (seq.len != 0 && (cm_der_expect(&seq, CM_DER_INTEGER, &number) != 0 ||
-                       seq.len != 0)) {
+  if (seq.len != 0 &&
+      (cm_der_expect(&seq, CM_DER_INTEGER, &number) != 0 || seq.len != 0)) {
     return -1;
   }
   view->has_basic_constraints = 1;
