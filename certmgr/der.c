@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#define DAY 86400
+#define DAY INT64_C(86400)
 
 int cm_octets_eq(cm_octets a, cm_octets b) {
   return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);

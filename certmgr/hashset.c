@@ -168,7 +168,7 @@ int cm_hash_certhash_base58(char *dest, size_t destlen,
       "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
   uint8_t multihash[MULTIHASH_LEN];
   /* Least significant digit first. */
-  uint8_t digits[CM_CERTHASH_BASE58_MAX];
+  uint8_t digits[CM_CERTHASH_BASE58_MAX] = {0};
   size_t ndigits = 0;
   text t = begin(dest, destlen);
 

@@ -96,7 +96,7 @@ fail_scalar:
 static int set_hosts(Cert *cert, const char *const *hosts, size_t nhosts) {
   /* The whole certificate has to fit into CM_CERTIFICATE_MAX, so the names
      do: two octets suffice for every length. */
-  uint8_t names[CM_CERTIFICATE_MAX];
+  uint8_t names[CM_CERTIFICATE_MAX] = {0};
   size_t off = 0, head;
 
   for (size_t i = 0; i < nhosts; i++) {

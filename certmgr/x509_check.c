@@ -23,7 +23,7 @@
 
 #include "certmgr/x509_view.h"
 
-#define DAY 86400
+#define DAY INT64_C(86400)
 
 typedef struct rules {
   const char *name;

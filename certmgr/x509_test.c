@@ -17,7 +17,7 @@
 
 #include <cmocka.h>
 
-#define DAY 86400
+#define DAY INT64_C(86400)
 #define NOT_BEFORE INT64_C(1767225600) /* 2026-01-01T00:00:00Z */
 
 static const char *const hosts[] = {"localhost", "127.0.0.1", "::1",
