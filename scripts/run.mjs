@@ -7,7 +7,9 @@ import { mkdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { PORT_MIN, isPort } from '../ui/app/options.js';
 import { ApplianceError, exitCodeOf } from '../ui/server/exit_codes.js';
+import { openControl } from './control-socket.mjs';
 import { hasDisplay, launchIwa, within } from './launch-iwa.mjs';
 import { selfTest } from './self-test.mjs';
 import { stageIwa } from './stage-iwa.mjs';
@@ -43,6 +45,7 @@ and a JSON object with url, link, hashes and pid.  Ctrl-C stops it.
   --headless         no window, even where there is a display
   --self-test        let a second Chromium connect by the link and echo, then stop
   --app FOLDER       run this folder and not the one staged from the sources
+  --control PATH     take commands over this Unix socket, as the other hosts do
   --help             this text
 
 exit codes: 0 stopped as asked, 1 internal, 2 refused option, 3 port busy,
@@ -64,8 +67,8 @@ function parse(args) {
   } catch (error) {
     throw new ApplianceError('bad-option', /** @type {Error} */ (error).message.split('\n')[0]);
   }
-  if (values.port !== undefined && !/^\d{1,5}$/.test(values.port)) {
-    throw new ApplianceError('bad-option', `--port ${values.port}: not a number from 0 to 65535`);
+  if (values.port !== undefined && !isPort(values.port)) {
+    throw new ApplianceError('bad-option', `--port ${values.port}: give ${PORT_MIN} to 65535, or 0`);
   }
   if (values.grant !== undefined && !['yes', 'no'].includes(values.grant)) {
     throw new ApplianceError('bad-option', `--grant=${values.grant}: yes or no`);
@@ -84,6 +87,7 @@ function parseOptions(args) {
     'headless': { type: 'boolean' },
     'self-test': { type: 'boolean' },
     'app': { type: 'string' },
+    'control': { type: 'string' },
     'help': { type: 'boolean' },
   } });
 }
@@ -154,6 +158,8 @@ async function main(args, signal) {
   const options = {};
   /** @type {Awaited<ReturnType<typeof launchIwa>>|undefined} */
   let app;
+  /** @type {Awaited<ReturnType<typeof openControl>>|undefined} */
+  let control;
   try {
     const values = parse(args);
     if (values.help) {
@@ -166,13 +172,10 @@ async function main(args, signal) {
     const headless = Boolean(values.headless) || !hasDisplay();
 
     const folder = values.app ?? stageIwa().folder;
-    const launching = launchIwa({
+    app = await launchIwa({
       folder, headless, grant: values.grant !== 'no' && !values['no-permission'],
       args: headless ? ['--window-size=1280,900'] : [],
     });
-    // A signal while it launches: what is launched is closed below.
-    launching.then((launched) => { app = launched; }, () => {});
-    app = await launching;
     const { page, closed } = app;
     const over = Promise.race([closed.then(() => 'the window was closed'), signal]);
     const ready = await Promise.race([start(page, options, headless), over]).catch(async (error) => {
@@ -184,7 +187,13 @@ async function main(args, signal) {
       return 0;
     }
     const { url, link, hashes } = ready;
-    console.log(`ready ${JSON.stringify({ url, link, hashes, pid: process.pid })}`);
+    if (values.control !== undefined) {
+      control = await openControl({ path: values.control, own: false,
+        onCommand: (command) => page.evaluate(
+          (it) => /** @type {any} */ (globalThis).fortnight.command(it), command) });
+    }
+    console.log(`ready ${JSON.stringify({
+      url, link, hashes, pid: process.pid, control: values.control })}`);
     if (headless) await screenshot(page);
     if (values['self-test']) {
       const passed = await Promise.race([selfTest(link, {
@@ -200,6 +209,7 @@ async function main(args, signal) {
     if (process.env.DEBUG) say(String(/** @type {Error} */ (error).stack));
     return exitCodeOf(error);
   } finally {
+    await control?.close();
     if (app) {
       // So that the peers are told; Chromium would only vanish.
       await within(6_000, 'stopping', app.page.evaluate(() =>

@@ -2,7 +2,16 @@
 /** From the form's fields to the appliance's options.  Pure. */
 
 /** The least port that Direct Sockets bind. */
-const PORT_MIN = 1024;
+export const PORT_MIN = 1024;
+
+/**
+ * @param {string} text
+ * @returns {boolean} whether it is a port that can be asked for; 0 is any
+ */
+export function isPort(text) {
+  const port = Number(text);
+  return /^\d{1,5}$/.test(text) && (port === 0 || (port >= PORT_MIN && port <= 65535));
+}
 
 /**
  * @typedef {{address: string, port: string, hosts: string}} Fields
@@ -57,9 +66,8 @@ export function parseFields(fields) {
   if (!addressVersion(address)) {
     errors.address = 'Give an IP address, such as 127.0.0.1 or ::.';
   }
-  const port = /^\d+$/.test(fields.port.trim()) ? Number(fields.port) : NaN;
-  if (!(port === 0 || (port >= PORT_MIN && port <= 65535))) {
-    // Direct Sockets refuse the ports below.
+  const port = Number(fields.port);
+  if (!isPort(fields.port.trim())) {
     errors.port = `${PORT_MIN} to 65535, or 0.`;
   }
   const hosts = [...new Set(fields.hosts.split(/[\s,]+/).filter(Boolean)

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * `make serve-wasm`: the WASM appliance, as the Isolated Web App has it, on
+ * Node.  UDPSocket comes from directsockets/node; everything else is the same.
+ */
+import { existsSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
+import { PORT_MIN, isPort } from '../ui/app/options.js';
+import { startAppliance } from '../ui/server/appliance.js';
+import { ApplianceError, exitCodeOf } from '../ui/server/exit_codes.js';
+import { defaultControlPath, openControl } from './control-socket.mjs';
+
+/**
+ * @typedef {import('../ui/server/types.d.ts').ApplianceOptions} ApplianceOptions
+ * @typedef {import('../ui/server/types.d.ts').ApplianceEvent} ApplianceEvent
+ */
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+
+const HELP = `usage: make serve-wasm [ARGS="OPTION..."]
+
+Serves WebTransport from the WebAssembly appliance on Node.  Once it serves it
+prints one line on standard output: "ready " and a JSON object with url, link,
+hashes, pid and control.  Ctrl-C stops it.
+
+  --listen ADDRESS   the address to bind (default 127.0.0.1; :: is all networks)
+  --port N           the UDP port, 1024 to 65535; 0 is any free one (default 4433)
+  --host NAME        a name or address for the certificate; may be repeated, and
+                     the first is the link's (default: chosen by the appliance)
+  --control PATH     the control socket (default: PORT.sock in a folder
+                     fortnight-UID below XDG_RUNTIME_DIR, or below /tmp)
+  --wasm FILE        the appliance's module (default build/wasm/fortnight.mjs)
+  --help             this text
+
+exit codes: 0 stopped as asked, 1 internal, 2 refused option, 3 port busy,
+            4 permission denied, 5 address not available, 6 control socket refused
+`;
+
+/* How long it may take to say goodbye to its peers. */
+const STOP_TIMEOUT_MS = 5000;
+
+/** @param {string} text */
+const say = (text) => process.stderr.write(`${text}\n`);
+
+/** @param {string[]} args */
+function parseOptions(args) {
+  return parseArgs({ args, options: {
+    listen: { type: 'string', default: '127.0.0.1' },
+    port: { type: 'string', default: '4433' },
+    host: { type: 'string', multiple: true },
+    control: { type: 'string' },
+    wasm: { type: 'string', default: join(ROOT, 'build/wasm/fortnight.mjs') },
+    help: { type: 'boolean' },
+  } });
+}
+
+/** @param {string[]} args */
+function parse(args) {
+  /** @type {ReturnType<typeof parseOptions>['values']} */
+  let values;
+  try {
+    ({ values } = parseOptions(args));
+  } catch (error) {
+    throw new ApplianceError('bad-option', /** @type {Error} */ (error).message.split('\n')[0]);
+  }
+  if (!isPort(values.port)) {
+    throw new ApplianceError('bad-option', `--port ${values.port}: give ${PORT_MIN} to 65535, or 0`);
+  }
+  return values;
+}
+
+/** @param {string} file */
+async function loadModule(file) {
+  if (!('Suspending' in WebAssembly)) {
+    throw new ApplianceError('internal',
+      `this Node (${process.version}) has no WebAssembly JSPI: take Node 24 or later`);
+  }
+  if (!existsSync(file)) {
+    throw new ApplianceError('internal', `${relative(process.cwd(), file)} is missing: run make serve-wasm`);
+  }
+  const { UDPSocket } = await import('../directsockets/node/udp_socket.mjs');
+  Object.assign(globalThis, { UDPSocket });
+  /** @type {{default: import('../ui/server/types.d.ts').CreateModule}} */
+  const { default: createModule } = await import(pathToFileURL(resolve(file)).href);
+  return createModule;
+}
+
+/** @param {ApplianceEvent[]} events */
+function print(events) {
+  for (const event of events) {
+    if (event.type === 'log') say(`${event.level}: ${event.text}`);
+  }
+}
+
+/** @param {unknown} error */
+function complain(error) {
+  say(`fortnight: ${/** @type {Error} */ (error).message.split('\n')[0]}`);
+  return exitCodeOf(error);
+}
+
+/**
+ * @param {string[]} args
+ * @returns {Promise<number>} the exit code
+ */
+async function main(args) {
+  /** @type {import('../ui/server/types.d.ts').Appliance|undefined} */
+  let appliance;
+  /** @type {Awaited<ReturnType<typeof openControl>>|undefined} */
+  let control;
+  try {
+    const values = parse(args);
+    if (values.help) {
+      process.stdout.write(HELP);
+      return 0;
+    }
+    /** @type {ApplianceOptions} */
+    const options = { address: values.listen, port: Number(values.port) };
+    if (values.host) options.hosts = values.host;
+    const createModule = await loadModule(values.wasm);
+    const started = appliance = startAppliance({
+      createModule, options, onEvents: print, moduleOptions: { print: say, printErr: say },
+    });
+    for (const name of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
+      process.on(name, () => {
+        setTimeout(() => {
+          say('fortnight: it did not stop in time');
+          process.exit(1);
+        }, STOP_TIMEOUT_MS).unref();
+        started.stop();
+      });
+    }
+    const { url, link, hashes, port } = await started.ready;
+    const path = values.control ?? defaultControlPath(port);
+    control = await openControl({
+      path, own: values.control === undefined, onCommand: (command) => started.command(command),
+    });
+    console.log(`ready ${JSON.stringify({ url, link, hashes, pid: process.pid, control: path })}`);
+    const code = await started.exited;
+    // What it ended by has been told, by an 'error' event or by the exit.
+    if (code !== 0) say(`fortnight: the appliance ended with exit code ${code}`);
+    return code;
+  } catch (error) {
+    await appliance?.stop();
+    return complain(error);
+  } finally {
+    await control?.close();
+  }
+}
+
+process.exit(await main(process.argv.slice(2)));

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { EXIT_CODES } from '../server/exit_codes.js';
+import { explain } from './messages.js';
+
+test('every error has a title and a way out', () => {
+  for (const code of [...Object.keys(EXIT_CODES), 'no-direct-sockets', 'unheard-of']) {
+    const { title, ways } = explain(code, 'the reason', { address: '10.0.0.1', port: 5000 });
+    assert.ok(title.length > 10, code);
+    assert.ok(ways.length > 0 && ways.every((way) => /\.$/.test(way)), code);
+  }
+});
+
+test('a denied permission names what is missing, and only that', () => {
+  const ways = (/** @type {import('./messages.js').Permissions} */ permissions) =>
+    explain('permission-denied', '', {}, permissions).ways.join(' ');
+  assert.match(ways({ 'local-network': 'granted', 'loopback-network': 'denied' }), /access to apps on this device\./);
+  assert.match(ways({ 'local-network': 'denied', 'loopback-network': 'prompt' }), /local network and to apps/);
+  assert.match(ways({}), /local network and to apps/);
+});
+
+test('a busy port can be left by a button', () => {
+  const { title, action, fields } = explain('port-busy', '', { port: 5000 });
+  assert.match(title, /5000/);
+  assert.deepEqual(action?.options, { port: 0 });
+  assert.ok(fields?.port);
+});
+
+test('a fault tells its reason', () => {
+  assert.ok(explain('internal', 'unreachable', {}).ways.includes('unreachable.'));
+  assert.ok(explain('bad-option', '', {}).ways.includes('No reason was given.'));
+});

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { addressVersion, hints, isHost, isLocalName, isPort, isWildcard, parseFields } from './options.js';
+
+test('addressVersion', () => {
+  for (const text of ['0.0.0.0', '127.0.0.1', '255.255.255.255']) assert.equal(addressVersion(text), 4, text);
+  for (const text of ['::', '::1', '2001:db8::1', '::ffff:1.2.3.4']) assert.equal(addressVersion(text), 6, text);
+  for (const text of ['', '1.2.3', '1.2.3.256', '1.2.3.4.5', 'localhost', ':::', '12345::', '[::1]', '::1/64', 'fe80::1%eth0']) {
+    assert.equal(addressVersion(text), 0, text);
+  }
+});
+
+test('isPort takes 0 and what Direct Sockets bind', () => {
+  for (const text of ['0', '1024', '4433', '65535']) assert.ok(isPort(text), text);
+  for (const text of ['', '1', '443', '1023', '65536', '99999', '-1', '4433.5', '0x1151', ' 4433', '4e3']) {
+    assert.ok(!isPort(text), text);
+  }
+});
+
+test('isHost', () => {
+  for (const text of ['localhost', 'a.example', 'xn--bcher-kva.example', '127.0.0.1', '::1', 'A-1.b', 'my_host']) {
+    assert.ok(isHost(text), text);
+  }
+  for (const text of ['', '.', 'a..b', '-a', 'a-', 'a b', 'bücher.example', '1.2.3', 'x'.repeat(64), `${'a.'.repeat(130)}a`, '*.a']) {
+    assert.ok(!isHost(text), text);
+  }
+});
+
+test('isWildcard and isLocalName', () => {
+  for (const text of ['0.0.0.0', '::', '0:0::0']) assert.ok(isWildcard(text), text);
+  for (const text of ['127.0.0.1', '::1', 'x']) assert.ok(!isWildcard(text), text);
+  for (const text of ['localhost', 'a.localhost', '127.1.2.3', '::1']) assert.ok(isLocalName(text), text);
+  for (const text of ['notlocalhost', '127.example', '10.0.0.1']) assert.ok(!isLocalName(text), text);
+});
+
+test('parseFields makes options of good fields', () => {
+  assert.deepEqual(parseFields({ address: ' [::] ', port: ' 0 ', hosts: 'a.example, [::1]\n127.0.0.1 a.example,' }), {
+    options: { address: '::', port: 0, hosts: ['a.example', '::1', '127.0.0.1'] }, errors: {},
+  });
+});
+
+test('parseFields has an error for each bad field, and for no other', () => {
+  const good = { address: '127.0.0.1', port: '4433', hosts: 'localhost' };
+  assert.deepEqual(parseFields(good).errors, {});
+  for (const [name, value] of /** @type {const} */ ([
+    ['address', 'localhost'], ['address', ''], ['port', ''], ['port', '80'], ['port', '70000'],
+    ['hosts', ''], ['hosts', ' , '], ['hosts', 'ok, not/ok']])) {
+    assert.deepEqual(Object.keys(parseFields({ ...good, [name]: value }).errors), [name], `${name}: ${value}`);
+  }
+});
+
+test('hints warn of a link that others cannot use', () => {
+  const hint = (/** @type {string} */ address, /** @type {string} */ hosts) =>
+    hints(parseFields({ address, port: '0', hosts })).hosts;
+  assert.match(hint('0.0.0.0', 'localhost, 10.0.0.7'), /Others need/);
+  assert.doesNotMatch(hint('0.0.0.0', '10.0.0.7, localhost'), /Others need/);
+  assert.doesNotMatch(hint('127.0.0.1', 'localhost'), /Others need/);
+});
