@@ -5,117 +5,119 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "server/apps/echo.h"
-#include "server/quic/echo.h"
-
 /* 2026-11-22, or any day. */
-#define WALL 1795300000
+#define WALL INT64_C(1795300000)
 #define PATIENCE (20 * SIM_SECOND)
 
-static const app *const apps[] = {&app_echo};
+static appliance_time time_at(uint64_t now) {
+  appliance_time time = {now, WALL + (int64_t)(now / SIM_SECOND)};
 
-static int get(void *user, const char *path, char **pbody, size_t *plen,
-               const char **content_type) {
-  (void)user;
-  *content_type = "text/plain";
-  if (strcmp(path, "/") != 0) {
-    return 404;
-  }
-  *pbody = strdup("a world\n");
-  *plen = 8;
-  return *pbody == NULL ? 500 : 200;
-}
-
-static void on_session_opened(void *user, struct wt_session *session) {
-  sim_world *world = user;
-
-  (void)session;
-  ++world->sessions_opened;
-}
-
-static void on_session_closed(void *user, struct wt_session *session,
-                              wt_closed_by by, uint32_t code,
-                              const uint8_t *reason, size_t len) {
-  sim_world *world = user;
-
-  (void)session;
-  ++world->sessions_closed;
-  memset(&world->last_close, 0, sizeof(world->last_close));
-  world->last_close.by = by;
-  world->last_close.code = code;
-  if (len > 0 && len < sizeof(world->last_close.reason)) {
-    memcpy(world->last_close.reason, reason, len);
-  }
+  return time;
 }
 
 static void receive(void *server, udp_batch *in, uint64_t now) {
-  quic_endpoint_receive(server, in, now);
+  const appliance_time time = time_at(now);
+  udp_batch none = {NULL, 0, 0};
+
+  /* Nothing may be lost for want of slots: send_packets() follows. */
+  appliance_step(server, &time, in, &none);
 }
 
 static int send_packets(void *server, udp_batch *out, uint64_t now) {
-  return quic_endpoint_send(server, out, now);
+  const appliance_time time = time_at(now);
+
+  return appliance_step(server, &time, NULL, out);
 }
 
-static uint64_t deadline(void *server) {
-  return quic_endpoint_deadline(server);
+static uint64_t deadline(void *server) { return appliance_deadline(server); }
+
+static int from_hex(uint8_t dest[32], const char *hex) {
+  unsigned int octet;
+  size_t i;
+
+  if (hex == NULL || strlen(hex) != 64) {
+    return -1;
+  }
+  for (i = 0; i < 32; ++i) {
+    if (sscanf(hex + 2 * i, "%2x", &octet) != 1) {
+      return -1;
+    }
+    dest[i] = (uint8_t)octet;
+  }
+  return 0;
 }
 
-static void on_end(void *user, const quic_conn *conn,
-                   const quic_conn_end *end) {
+static const char *text_of(const cJSON *object, const char *name) {
+  return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, name));
+}
+
+static int read_hashes(sim_world *world, const cJSON *object) {
+  const cJSON *hashes = cJSON_GetObjectItemCaseSensitive(object, "hashes");
+  const cJSON *hash;
+  int rv = 0;
+
+  cJSON_ArrayForEach(hash, hashes) {
+    const char *use = text_of(hash, "use");
+
+    if (use != NULL && strcmp(use, "active") == 0) {
+      rv |= from_hex(world->active, text_of(hash, "hex"));
+    } else {
+      rv |= from_hex(world->standby, text_of(hash, "hex"));
+    }
+  }
+  return cJSON_GetArraySize(hashes) == 2 ? rv : -1;
+}
+
+static void on_event(void *user, cJSON *event) {
+  const char *type = text_of(event, "type");
   sim_world *world = user;
+  sim_world_close *close = &world->last_close;
 
-  (void)conn;
-  world->last_end = *end;
-  ++world->ends;
-}
-
-static tls_context *context_for(const cm_certificate *certificate) {
-  const tls_config config = {.alpn = "h3,echo"};
-  tls_context *context;
-
-  return tls_context_new(&context, certificate, &config) == 0 ? context : NULL;
+  if (strcmp(type, "certificates") == 0) {
+    read_hashes(world, event);
+  } else if (strcmp(type, "session-opened") == 0) {
+    ++world->sessions_opened;
+  } else if (strcmp(type, "session-closed") == 0) {
+    ++world->sessions_closed;
+    snprintf(close->by, sizeof(close->by), "%s", text_of(event, "by"));
+    snprintf(close->reason, sizeof(close->reason), "%s",
+             text_of(event, "reason"));
+    close->code = (uint32_t)cJSON_GetNumberValue(
+        cJSON_GetObjectItemCaseSensitive(event, "code"));
+  }
 }
 
 static int start(sim_world *world, uint64_t seed,
                  const quic_conn_limits *limits) {
   static const char *const hosts[] = {"localhost", "10.0.0.1"};
-  const cm_config manager_config = {
-      .hosts = hosts, .nhosts = 2, .random = &world->random};
-  quic_endpoint_config config;
+  const appliance_time time = time_at(SIM_SECOND);
   sim_server server = {receive, send_packets, deadline, NULL};
-  tls_context *context;
+  appliance_config config;
+  cJSON *set;
+  int rv;
 
-  if (tls_startup() != 0 || sim_tls_new(&world->tls) != 0 ||
-      cm_manager_new(&world->manager, &manager_config, world->wall) != 0 ||
-      (context = context_for(cm_manager_active(world->manager))) == NULL) {
-    return -1;
-  }
-  world->services[0].protocol = &h3_protocol;
-  world->services[0].service = &world->web;
-  world->web.get = get;
-  world->web.webtransport.apps = apps;
-  world->web.webtransport.napps = 1;
-  world->web.webtransport.sessions_max = 16;
-  world->web.webtransport.on_session_opened = on_session_opened;
-  world->web.webtransport.on_session_closed = on_session_closed;
-  world->web.webtransport.user = world;
-  world->services[1].protocol = &quic_echo;
-  memset(&config, 0, sizeof(config));
+  appliance_config_default(&config);
+  config.hosts = hosts;
+  config.nhosts = 2;
+  config.port = 4433;
   config.random = &world->random;
-  quic_conn_limits_default(&config.limits);
   if (limits != NULL) {
     config.limits = *limits;
   }
-  config.services = world->services;
-  config.nservices = 2;
-  config.connections_max = 1000;
-  config.on_end = on_end;
+  config.on_event = on_event;
   config.user = world;
-  if (quic_endpoint_new(&world->endpoint, &config, context) != 0) {
-    tls_context_unref(context);
+  if (sim_tls_new(&world->tls) != 0 ||
+      appliance_new(&world->appliance, &config, &time) != 0) {
     return -1;
   }
-  server.server = world->endpoint;
+  world->endpoint = appliance_endpoint(world->appliance);
+  set = appliance_describe(world->appliance);
+  rv = read_hashes(world, set);
+  cJSON_Delete(set);
+  if (rv != 0) {
+    return -1;
+  }
+  server.server = world->appliance;
   world->network = sim_network_new(&server, seed);
   return world->network == NULL ? -1 : 0;
 }
@@ -129,7 +131,6 @@ sim_world *sim_world_new(uint64_t seed, const quic_conn_limits *limits) {
   sim_random_seed(&world->server_random, seed ^ 0x5eed);
   world->random.fill = sim_random_fill_user;
   world->random.user = &world->server_random;
-  world->wall = WALL;
   if (start(world, seed, limits) != 0) {
     sim_world_free(world);
     return NULL;
@@ -144,15 +145,38 @@ void sim_world_free(sim_world *world) {
     return;
   }
   sim_network_free(world->network);
-  quic_endpoint_free(world->endpoint);
-  cm_manager_free(world->manager);
+  appliance_free(world->appliance);
   sim_tls_free(world->tls);
   for (i = 0; i < world->npeers; ++i) {
     sim_peer_clear(world->peers[i]);
     free(world->peers[i]);
   }
-  tls_cleanup();
   free(world);
+}
+
+const quic_endpoint_counters *sim_world_counters(const sim_world *world) {
+  return quic_endpoint_get_counters(world->endpoint);
+}
+
+cJSON *sim_world_command(sim_world *world, const char *json) {
+  const appliance_time time = time_at(sim_network_now(world->network));
+  cJSON *command = cJSON_Parse(json), *reply;
+
+  reply = appliance_command(world->appliance, command, &time);
+  cJSON_Delete(command);
+  if (reply != NULL && cJSON_HasObjectItem(reply, "error")) {
+    cJSON_Delete(reply);
+    return NULL;
+  }
+  return reply;
+}
+
+int sim_world_rotate(sim_world *world) {
+  cJSON *reply = sim_world_command(world, "{\"command\":\"rotate\"}");
+  int rv = reply == NULL ? -1 : read_hashes(world, reply);
+
+  cJSON_Delete(reply);
+  return rv;
 }
 
 sim_client_config sim_world_config(sim_world *world) {
@@ -161,8 +185,7 @@ sim_client_config sim_world_config(sim_world *world) {
   memset(&config, 0, sizeof(config));
   config.alpn = "h3";
   config.server_name = "localhost";
-  config.hashes =
-      (const uint8_t(*)[32]) & cm_manager_active(world->manager)->sha256;
+  config.hashes = (const uint8_t(*)[32]) & world->active;
   config.nhashes = 1;
   config.tls = world->tls;
   return config;
@@ -219,17 +242,6 @@ int64_t sim_world_session(sim_world *world, sim_peer *peer, const char *path) {
 void sim_world_abandon(sim_world *world, sim_peer *peer) {
   sim_network_remove_client(world->network, peer->client);
   peer->client = NULL;
-}
-
-int sim_world_rotate(sim_world *world) {
-  tls_context *context;
-
-  if (cm_manager_rotate(world->manager, world->wall) != 0 ||
-      (context = context_for(cm_manager_active(world->manager))) == NULL) {
-    return -1;
-  }
-  quic_endpoint_set_tls(world->endpoint, context);
-  return 0;
 }
 
 typedef struct wait_state {

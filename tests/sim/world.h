@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The server under test on a virtual network, with a certificate manager that
- * can be told to swap: what most tests of the whole begin with.
+ * The whole appliance on a virtual network: what most tests of the whole begin
+ * with.
  *
  * Everything is seeded, the time is virtual.  Only TLS draws true randomness,
  * so two runs differ in keys and in the lengths of a few signatures.
@@ -9,17 +9,16 @@
 #ifndef TESTS_SIM_WORLD_H
 #define TESTS_SIM_WORLD_H
 
-#include "certmgr/certmgr.h"
-#include "server/http3/h3.h"
-#include "server/quic/endpoint.h"
+#include "server/appliance.h"
 #include "tests/sim/network.h"
 #include "tests/sim/peer.h"
 
 #define SIM_WORLD_PEERS 64
 
-/* What the server was told of a session that ended. */
+/* What the appliance told of a session that ended. */
 typedef struct sim_world_close {
-  wt_closed_by by;
+  /* "client", "server" or "connection". */
+  char by[16];
   uint32_t code;
   char reason[1025];
 } sim_world_close;
@@ -27,20 +26,15 @@ typedef struct sim_world_close {
 typedef struct sim_world {
   cm_random random;
   sim_random server_random;
-  cm_manager *manager;
+  appliance *appliance;
   quic_endpoint *endpoint;
   sim_network *network;
   sim_tls *tls;
   sim_peer *peers[SIM_WORLD_PEERS];
   size_t npeers;
-  quic_service services[2];
-  h3_service web;
-  /* Seconds since 1970: what the certificates go by. */
-  int64_t wall;
-  /* How the last connection ended for the server, and how many did. */
-  quic_conn_end last_end;
-  size_t ends;
-  /* Sessions opened and ended, as the server was told. */
+  /* SHA-256 of the certificates, as the last event told. */
+  uint8_t active[32];
+  uint8_t standby[32];
   size_t sessions_opened;
   size_t sessions_closed;
   sim_world_close last_close;
@@ -69,8 +63,14 @@ int64_t sim_world_session(sim_world *world, sim_peer *peer, const char *path);
 /* Takes the client away without a word.  What it remembers stays. */
 void sim_world_abandon(sim_world *world, sim_peer *peer);
 
-/* Makes the standby certificate the active one and serves it.  0, or -1. */
+/* The command "rotate".  0, or -1 if it was refused. */
 int sim_world_rotate(sim_world *world);
+
+/* Any other command, as JSON; the reply must not be an error.  The caller
+   deletes it; NULL if it is one. */
+cJSON *sim_world_command(sim_world *world, const char *json);
+
+const quic_endpoint_counters *sim_world_counters(const sim_world *world);
 
 /* Conditions for sim_world_until(). */
 typedef int (*sim_condition)(sim_peer *peer, int64_t id);
