@@ -162,8 +162,7 @@ int wt_capsule_parser_feed(wt_capsule_parser *parser, const uint8_t *data,
 
 int wt_capsule_parser_finish(wt_capsule_parser *parser) {
   if (parser->state == STATE_CLOSED ||
-      (parser->state == STATE_TYPE && parser->buf_len == 0) ||
-      (parser->state == STATE_SKIP && parser->left == 0)) {
+      (parser->state == STATE_TYPE && parser->buf_len == 0)) {
     return 0;
   }
   parser->state = STATE_ERROR;
