@@ -143,6 +143,7 @@ static void test_random_year(void **state) {
       assert_true(is_same(cm_manager_standby(mgr), &standby));
     }
     assert_true(next > wall && next <= wall + 6 * DAY);
+    assert_true(next <= cm_manager_active(mgr)->not_after - CM_GUARD_TIME);
     /* Whoever learns the pair now: the standby can serve for 6 days after the
        next swap. */
     assert_true(cm_manager_standby(mgr)->not_after - CM_GUARD_TIME >=
@@ -185,6 +186,7 @@ static void jump(int64_t wall, int rv, int keeps_active, int promotes,
   assert_int_equal(is_same(cm_manager_active(mgr), &standby), promotes);
   assert_int_equal(is_same(cm_manager_standby(mgr), &standby), keeps_standby);
   assert_true(next > wall);
+  assert_true(next <= cm_manager_active(mgr)->not_after - CM_GUARD_TIME);
   /* And it goes on from there. */
   assert_int_equal(cm_manager_tick(mgr, next, &wall), 1);
   check(mgr, next);

@@ -56,6 +56,9 @@ static void test_next(void **state) {
   assert_int_equal(next(longer, 3 + 0x80, &tag, &len, &rest), 0);
   assert_int_equal(len, 0x80);
   assert_int_equal(next(longer, 2 + 0x80, &tag, &len, &rest), -1);
+  /* A needless zero in front of a length that is long enough otherwise. */
+  memcpy(longer, "\x04\x82\x00\x80", 4);
+  assert_int_equal(next(longer, 4 + 0x80, &tag, &len, &rest), -1);
   memcpy(longer, "\x04\x82\x01\x00", 4);
   assert_int_equal(next(longer, 4 + 0x100, &tag, &len, &rest), 0);
   assert_int_equal(len, 0x100);

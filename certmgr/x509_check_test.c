@@ -83,6 +83,8 @@ typedef struct spec {
   int key_agreement;
   int san;
   int no_subject;
+  /* Something behind the number of the version. */
+  int version_junk;
   uint8_t serial;
 } spec;
 
@@ -170,7 +172,9 @@ static void make(writer *certificate, const spec *s) {
   writer tbs = {.len = 0}, dates = {.len = 0}, whole = {.len = 0};
   uint8_t date[CM_DER_TIME_MAX], serial[] = {0x11, s->serial};
 
-  if (s->version != 1) {
+  if (s->version_junk) {
+    PUT_LITERAL(&tbs, "\xa0\x05\x02\x01\x02\x05\x00");
+  } else if (s->version != 1) {
     PUT_LITERAL(&tbs, "\xa0\x03\x02\x01");
     put(&tbs, s->version == 2 ? "\x01" : "\x02", 1);
   }
@@ -270,6 +274,11 @@ static void test_version_and_extensions(void **state) {
   check(&(spec){.version = 2, .no_extensions = 1}, NOW,
         ALL(CM_REFUSED_VERSION));
   check(&(spec){.no_extensions = 1}, NOW, ALL(CM_REFUSED_NO_EXTENSIONS));
+}
+
+static void test_version_junk(void **state) {
+  (void)state;
+  check(&(spec){.version_junk = 1}, NOW, ALL(CM_REFUSED_MALFORMED));
 }
 
 static void test_key_usage(void **state) {
@@ -440,6 +449,7 @@ int main(void) {
       cmocka_unit_test(test_now),
       cmocka_unit_test(test_keys),
       cmocka_unit_test(test_version_and_extensions),
+      cmocka_unit_test(test_version_junk),
       cmocka_unit_test(test_key_usage),
       cmocka_unit_test(test_serial_reused),
       cmocka_unit_test(test_truncated),
