@@ -123,7 +123,9 @@ addToLibrary({
   },
 
   $DS__deps: ['$DS_ERR', '$DS_FIELD'],
-  $DS__postset: "Module['dsWake'] = () => DS.wake();",
+  // Infinity here, for Emscripten writes an object's Infinity out as null.
+  $DS__postset: "DS.deadline = DS.timerAt = Infinity; " +
+    "Module['dsWake'] = () => DS.wake();",
   $DS: {
     READS: 32,
     WRITES: 4,
@@ -155,9 +157,9 @@ addToLibrary({
     woken: false,
     /** A promise that ds_close() waits for hangs on each sent datagram. */
     syncAnswers: 0,
-    deadline: Infinity,
+    deadline: 0,
     timer: undefined,
-    timerAt: Infinity,
+    timerAt: 0,
 
     // --- waiting -----------------------------------------------------------
 
