@@ -38,7 +38,7 @@ export async function startChromium(pageUrl) {
     return {
       name: 'chromium',
       traits: {
-        fin: true, capsules: true, noCapsules: false, resets: true,
+        fin: true, capsules: true, noCapsules: false, goodbye: true, resets: true,
         resetCodes: true, stops: true, emptyUni: true,
         // It knows no waitUntilAvailable, and rejects.
         waits: false,
@@ -48,6 +48,7 @@ export async function startChromium(pageUrl) {
       run: (name, params) => page.evaluate(
         ([it, with_]) => /** @type {any} */ (globalThis).answer(it, with_),
         /** @type {const} */ ([name, params])),
+      reload: () => step('reloading the client page', page.reload()),
       async stop() {
         await step('closing Chromium', context.close());
         await scratch.gone('Chromium left nothing behind');

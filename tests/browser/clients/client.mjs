@@ -12,6 +12,7 @@ import { delimiter, join } from 'node:path';
  * @property {Traits} traits
  * @property {(name: string, params: object) => Promise<Answer>} run
  *     one case of page/cases.mjs
+ * @property {() => Promise<unknown>} [reload]  leaves the page and loads it anew
  * @property {() => Promise<void>} stop  ends it; fails if a process stays
  * @property {(folder: string) => Promise<void>} keep  after stop(): writes
  *     what may explain a failure into |folder|
@@ -26,6 +27,8 @@ import { delimiter, join } from 'node:path';
  * @property {boolean} capsules   CLOSE is sent and understood, not the
  *     connection torn down
  * @property {boolean} noCapsules  the contrary
+ * @property {boolean} goodbye    it has pages, and ends the sessions of one
+ *     that goes
  * @property {boolean} resets     abort() sends RESET_STREAM
  * @property {boolean} resetCodes the code of a RESET_STREAM that came is told
  * @property {boolean} stops      cancel() sends STOP_SENDING, and one that came

@@ -49,7 +49,7 @@ export async function startDeno() {
   return {
     name: 'deno',
     traits: {
-      fin: false, capsules: false, noCapsules: true, resets: false,
+      fin: false, capsules: false, noCapsules: true, goodbye: false, resets: false,
       resetCodes: false, stops: false, waits: true, emptyUni: true,
       emptyDatagrams: false,
     },

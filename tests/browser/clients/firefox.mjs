@@ -34,6 +34,8 @@ export async function startFirefox(pageUrl) {
       name: 'firefox',
       traits: {
         fin: true, capsules: true, noCapsules: false, resets: true, waits: true,
+        // The session of a page that is gone lives on until Firefox ends.
+        goodbye: false,
         // What comes is a TypeError, "Error in input stream".
         resetCodes: false,
         // cancel() sends nothing.
@@ -45,6 +47,7 @@ export async function startFirefox(pageUrl) {
       run: (name, params) => page.evaluate(
         (it, with_) => /** @type {any} */ (globalThis).answer(it, with_),
         name, params),
+      reload: () => step('reloading the client page', page.reload()),
       async stop() {
         await step('closing Firefox', browser.close());
         await scratch.gone('Firefox left nothing behind');

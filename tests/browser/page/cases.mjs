@@ -143,8 +143,22 @@ async function close(wt, what = 'closing') {
 }
 
 /**
- * Opens a session, runs |body|, closes it.  When |body| fails the session is
- * closed without waiting for it.
+ * Promise.all(), but it waits for all of them also when one fails: nothing of
+ * one case may be left over when the next begins.
+ * @template T
+ * @param {Promise<T>[]} promises
+ */
+async function all(promises) {
+  const outcomes = await Promise.allSettled(promises);
+  for (const outcome of outcomes) {
+    if (outcome.status === 'rejected') throw outcome.reason;
+  }
+  return outcomes.map(
+    (outcome) => /** @type {PromiseFulfilledResult<T>} */ (outcome).value);
+}
+
+/**
+ * Opens a session, runs |body|, closes it.
  * @template T
  * @param {Params} params
  * @param {string} query
@@ -156,7 +170,7 @@ async function session(params, query, body) {
   try {
     result = await body(wt);
   } catch (error) {
-    wt.close();
+    await close(wt).catch(() => {});
     throw error;
   }
   await close(wt);
@@ -174,21 +188,20 @@ class Octets {
     this.what = what;
     /** @type {Uint8Array[]} */
     this.kept = [];
+    /** How many octets are kept, and how many came in all. */
     this.length = 0;
-    this.ended = false;
+    this.total = 0;
   }
 
   /** Reads one chunk; false at the end. */
   async more() {
     const { value, done } = await step(
-      `${this.what}: reading after ${this.length} octets`, this.reader.read());
-    if (done) {
-      this.ended = true;
-      return false;
-    }
+      `${this.what}: reading after ${this.total} octets`, this.reader.read());
+    if (done) return false;
     // Deno hands out its own buffer's view: keep a copy.
     this.kept.push(value.slice());
     this.length += value.length;
+    this.total += value.length;
     return true;
   }
 
@@ -199,7 +212,7 @@ class Octets {
   async take(n) {
     while (this.length < n) {
       expect(await this.more(),
-        `${this.what}: ended after ${this.length} octets, not ${n}`);
+        `${this.what}: ended after ${this.total} octets, ${n - this.length} missing`);
     }
     const all = join(this.kept);
     this.kept = [all.subarray(n)];
@@ -279,9 +292,10 @@ async function bidiEcho(wt, params, size, seed, wait) {
   const stream = await step(`${what}: opening`,
     wt.createBidirectionalStream(options));
   const echoed = new Octets(stream.readable, what);
-  const [, got] = await Promise.all(
-    [send(stream.writable, data, what), echoed.take(size)]);
-  expectSame(what, got, data);
+  const sent = send(stream.writable, data, what);
+  const got = echoed.take(size);
+  await all(/** @type {Promise<unknown>[]} */ ([sent, got]));
+  expectSame(what, await got, data);
   if (params.fin) await echoed.end();
 }
 
@@ -344,19 +358,15 @@ function streamError(code) {
 }
 
 /**
- * The code that |promise| is rejected with; null unless |coded|.
+ * What |promise| is rejected with.
  * @param {string} what
  * @param {Promise<any>} promise
- * @param {boolean} coded  whether this client tells codes
  */
-async function rejectionCode(what, promise, coded) {
+async function rejection(what, promise) {
   const error = await step(what, promise.then(
     () => null, (/** @type {any} */ reason) => reason));
   expect(error !== null, `${what}: no error came`);
-  if (!coded) return null;
-  expect(error instanceof WebTransportError,
-    `${what}: ${describe(error)} is no WebTransportError`);
-  return error.streamErrorCode;
+  return error;
 }
 
 /** Sessions that live longer than one call. */
@@ -397,21 +407,21 @@ const CASES = {
   bidi: (params) => session(params, '', async (wt) => {
     const { sizes, wave = sizes.length, wait } = params;
     for (let from = 0; from < sizes.length; from += wave) {
-      await Promise.all(sizes.slice(from, from + wave).map(
+      await all(sizes.slice(from, from + wave).map(
         (size, i) => bidiEcho(wt, params, size, from + i, wait)));
     }
   }),
 
   /** @param {Params & {sizes: number[]}} params  all streams at once */
   uni: (params) => session(params, '', async (wt) => {
-    const sent = Promise.all(params.sizes.map(async (size, i) => {
+    const sent = all(params.sizes.map(async (size, i) => {
       const what = `uni stream ${i}`;
       const stream = await step(`${what}: opening`,
         wt.createUnidirectionalStream());
       await send(stream, pattern(size, i), what);
     }));
     const came = accept(wt.incomingUnidirectionalStreams, params.sizes.length,
-      'uni echo').then((streams) => Promise.all(streams.map(async (stream, n) => {
+      'uni echo').then((streams) => all(streams.map(async (stream, n) => {
       const echoed = new Octets(stream, `uni echo ${n}`);
       const head = (await echoed.take(8)).slice();
       const view = new DataView(head.buffer);
@@ -424,7 +434,8 @@ const CASES = {
       if (params.fin) await echoed.end();
       return seed;
     })));
-    const [, seeds] = await Promise.all([sent, came]);
+    await all(/** @type {Promise<unknown>[]} */ ([sent, came]));
+    const seeds = await came;
     expect(new Set(seeds).size === params.sizes.length,
       `not every stream was echoed once: ${seeds}`);
   }),
@@ -441,7 +452,7 @@ const CASES = {
   'server-uni': (params) => session(params, `?uni=${params.count}`, async (wt) => {
     const streams = await accept(wt.incomingUnidirectionalStreams, params.count,
       'server uni');
-    await Promise.all(streams.map(async (stream, i) => {
+    await all(streams.map(async (stream, i) => {
       const data = new Octets(stream, `server uni ${i}`);
       const text = decode(await data.take(5));
       expect(text === 'hello', `server uni ${i}: began with ${text}`);
@@ -453,7 +464,7 @@ const CASES = {
   'server-bidi': (params) => session(params, `?bidi=${params.count}`, async (wt) => {
     const streams = await accept(wt.incomingBidirectionalStreams, params.count,
       'server bidi');
-    const names = await Promise.all(streams.map(async (stream, i) => {
+    const names = await all(streams.map(async (stream, i) => {
       const what = `server bidi ${i}`;
       const data = new Octets(stream.readable, what);
       const hello = decode(await data.take(6));
@@ -526,15 +537,15 @@ const CASES = {
     const data = new Octets(stream.readable, 'bidi stream');
     await data.take(5);
     await step('writer.abort', writer.abort(streamError(params.code)));
-    const code = await rejectionCode('the reset that answers',
-      data.reader.read(), params.resetCodes);
+    const error = await rejection('the reset that answers', data.reader.read());
+    const code = params.resetCodes ? error.streamErrorCode : null;
     await bidiEcho(wt, params, 100, 1);
     return code;
   }),
 
   /**
-   * Tells the server to stop sending; RFC 9000 section 3.5: it answers with
-   * RESET_STREAM, and the code of STOP_SENDING is what it was told.
+   * Tells the server to stop sending: it resets its direction (RFC 9000,
+   * section 3.5), and the echo app stops reading ours with the same code.
    * @param {Params & {code: number}} params
    */
   'stop-sending': (params) => session(params, '', async (wt) => {
@@ -544,7 +555,8 @@ const CASES = {
     const data = new Octets(stream.readable, 'bidi stream');
     await data.take(5);
     await step('reader.cancel', data.reader.cancel(streamError(params.code)));
-    const code = await rejectionCode('the stop that answers', writer.closed, true);
+    const error = await rejection('the stop that answers', writer.closed);
+    const code = error instanceof WebTransportError ? error.streamErrorCode : null;
     await bidiEcho(wt, params, 100, 1);
     return code;
   }),
@@ -579,8 +591,14 @@ const CASES = {
   },
 
   /** @param {Params & {count: number}} params  sessions side by side */
-  sessions: (params) => Promise.all(Array.from({ length: params.count }, (_, i) =>
+  sessions: (params) => all(Array.from({ length: params.count }, (_, i) =>
     session(params, '', (wt) => bidiEcho(wt, params, 5000, i)))),
+
+  /** A session that is left open: the page will go without closing it. */
+  leave: async (/** @type {Params} */ params) => {
+    const wt = await open(params.url, params.hashes);
+    await bidiEcho(wt, params, 10, 0);
+  },
 
   /** @param {Params & {id: string}} params  opens a session and keeps it */
   hold: async (params) => {
@@ -627,7 +645,7 @@ const CASES = {
       await bidiEcho(wt, params, 20, 0);
       await close(wt);
     };
-    await Promise.all([
+    await all([
       CASES['held'](params),
       fresh('connecting with the new active hash', [now.active]),
       fresh('connecting with the standby hash of before', [before.standby]),
