@@ -261,12 +261,16 @@ static int h3_on_stream_data(void *state, quic_stream *quic,
     if (stream->kind == STREAM_UNKNOWN && !fin) {
       return 0;
     }
+    if (stream->kind == STREAM_UNKNOWN && !ngtcp2_is_bidi_stream(quic->id)) {
+      /* It ended before its type: to be tolerated (RFC 9114 section 6.2). */
+      stream->kind = STREAM_REFUSED;
+      quic_conn_consume(h3->conn, quic, stream->prefix_len);
+      return 0;
+    }
     if (stream->kind == STREAM_UNKNOWN) {
       /* It ended before its type: nghttp3 knows what to say to that. */
       stream->kind = STREAM_NGHTTP3;
-      if (ngtcp2_is_bidi_stream(quic->id)) {
-        quic_stream_set_pulled(quic);
-      }
+      quic_stream_set_pulled(quic);
     }
     if (stream->kind == STREAM_NGHTTP3) {
       rv = feed_nghttp3(h3, quic, stream->prefix, stream->prefix_len,

@@ -162,14 +162,13 @@ static int on_stream_data(ngtcp2_conn *conn, uint32_t flags, int64_t id,
   int fin = (flags & NGTCP2_STREAM_DATA_FLAG_FIN) != 0;
 
   (void)offset;
-  if (!client->config.hold_windows) {
-    if (ngtcp2_conn_extend_max_stream_offset(conn, id, len) != 0) {
-      return NGTCP2_ERR_CALLBACK_FAILURE;
-    }
-    ngtcp2_conn_extend_max_offset(conn, len);
-  }
+  (void)conn;
   if (stream == NULL) {
     return 0;
+  }
+  if (!client->config.hold_windows &&
+      sim_stream_credit(client, stream, len) != 0) {
+    return NGTCP2_ERR_CALLBACK_FAILURE;
   }
   if (stream->kind == SIM_STREAM_RAW) {
     SIM_TELL(client, stream_data, id, data, len, fin, client->config.user);

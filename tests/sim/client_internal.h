@@ -94,6 +94,9 @@ typedef struct sim_stream {
   int queued;
   struct sim_stream *queue_next;
 
+  /* Octets received that the server has not been credited with yet. */
+  size_t credit;
+
   /* Receiving: frames, and within DATA of a session, capsules. */
   sim_varint varint;
   sim_parse parse;
@@ -142,6 +145,8 @@ struct sim_client {
   int certificate_seen;
   char alpn[64];
   int handshake_done;
+  /* The flight that ends the handshake has been written. */
+  int handshake_written;
   uint64_t burst;
 
   sim_stream *streams;
@@ -194,6 +199,8 @@ sim_stream *sim_stream_find(const sim_client *client, int64_t id);
 int sim_stream_append(sim_client *client, sim_stream *stream,
                       const uint8_t *data, size_t len, int fin);
 void sim_stream_queue(sim_client *client, sim_stream *stream);
+/* Extends the windows by |len| octets that came on |stream|. */
+int sim_stream_credit(sim_client *client, sim_stream *stream, size_t len);
 void sim_stream_acked(sim_client *client, sim_stream *stream, uint64_t acked);
 void sim_slots_free(sim_client *client);
 

@@ -139,6 +139,29 @@ int sim_stream_append(sim_client *client, sim_stream *stream,
   return 0;
 }
 
+int sim_stream_credit(sim_client *client, sim_stream *stream, size_t len) {
+  /* What ngtcp2 1.24 is told of streams before it has written the end of the
+     handshake it forgets in doing so, so it is told after that. */
+  if (!client->handshake_written) {
+    stream->credit += len;
+    return 0;
+  }
+  ngtcp2_conn_extend_max_offset(client->conn, len);
+  return ngtcp2_conn_extend_max_stream_offset(client->conn, stream->id, len);
+}
+
+static void handshake_written(sim_client *client) {
+  sim_stream *stream;
+
+  client->handshake_written = 1;
+  for (stream = client->streams; stream != NULL; stream = stream->next) {
+    if (stream->credit > 0) {
+      sim_stream_credit(client, stream, stream->credit);
+      stream->credit = 0;
+    }
+  }
+}
+
 void sim_stream_acked(sim_client *client, sim_stream *stream, uint64_t acked) {
   sim_chunk *chunk;
 
@@ -507,5 +530,8 @@ done:
     return 0;
   }
   client->burst += (uint64_t)n;
+  if (client->handshake_done && !client->handshake_written) {
+    handshake_written(client);
+  }
   return (size_t)n;
 }

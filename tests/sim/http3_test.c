@@ -1,0 +1,616 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Malformed and hostile HTTP/3 and WebTransport: the error that the
+ * specification names, and nobody else notices.
+ */
+#include "tests/sim/check.h"
+
+static bystander by;
+
+/* A client with ALPN h3 that says nothing by itself. */
+static sim_peer *connect_mute(sim_world *world) {
+  sim_client_config config = sim_world_config(world);
+  sim_peer *peer;
+
+  config.mode = SIM_MODE_RAW;
+  peer = sim_world_add(world, &config);
+  assert_non_null(peer);
+  RUN_UNTIL(world, sim_is_handshake_done, peer, 0);
+  return peer;
+}
+
+static int64_t say(sim_peer *peer, int bidi, const void *data, size_t len,
+                   int fin) {
+  int64_t id;
+
+  assert_int_equal(bidi
+                       ? sim_client_open_bidi(peer->client, SIM_NO_SESSION, &id)
+                       : sim_client_open_uni(peer->client, SIM_NO_SESSION, &id),
+                   0);
+  assert_int_equal(sim_client_stream_write(peer->client, id, data, len, fin),
+                   0);
+  return id;
+}
+
+/* Control stream with SETTINGS as Chromium has them. */
+#define SETTINGS                                                               \
+  "\x00\x04\x11\x33\x01\x80\xff\xd2\x77\x01\xab\x60\x37\x42\x01\x06\x80\x00"   \
+  "\x40\x00"
+#define SETTINGS_LEN 20
+
+typedef struct bad_case {
+  const char *what;
+  /* Whether proper SETTINGS go first. */
+  int settings;
+  int bidi;
+  const char *data;
+  size_t len;
+  int fin;
+  /* The connection's error; 0: the connection lives on. */
+  uint64_t error;
+} bad_case;
+
+#define BYTES(TEXT) TEXT, sizeof(TEXT) - 1
+
+static const bad_case cases[] = {
+    {"a control stream without SETTINGS first", 0, 0, BYTES("\x00\x07\x01\x00"),
+     0, SIM_H3_MISSING_SETTINGS},
+    {"SETTINGS twice", 0, 0, BYTES("\x00\x04\x00\x04\x00"), 0,
+     SIM_H3_FRAME_UNEXPECTED},
+    {"a second control stream", 1, 0, BYTES("\x00\x04\x00"), 0,
+     SIM_H3_STREAM_CREATION_ERROR},
+    {"a control stream that ends", 0, 0, BYTES("\x00\x04\x00"), 1,
+     SIM_H3_CLOSED_CRITICAL_STREAM},
+    {"a setting of HTTP/2", 0, 0, BYTES("\x00\x04\x02\x02\x01"), 0,
+     SIM_H3_SETTINGS_ERROR},
+    {"a setting cut short", 0, 0, BYTES("\x00\x04\x01\x06"), 0,
+     SIM_H3_FRAME_ERROR},
+    {"DATA on the control stream", 0, 0, BYTES("\x00\x04\x00\x00\x01x"), 0,
+     SIM_H3_FRAME_UNEXPECTED},
+    {"a push stream from a client", 1, 0, BYTES("\x01\x00"), 0,
+     SIM_H3_STREAM_CREATION_ERROR},
+    {"an encoder stream that ends", 1, 0, BYTES("\x02"), 1,
+     SIM_H3_CLOSED_CRITICAL_STREAM},
+    /* Insert with the name of static entry 190; there are 99. */
+    {"nonsense on the encoder stream", 1, 0, BYTES("\x02\xff\x7f\x01v"), 0,
+     SIM_QPACK_ENCODER_STREAM_ERROR},
+    {"DATA before HEADERS", 1, 1, BYTES("\x00\x01x"), 0,
+     SIM_H3_FRAME_UNEXPECTED},
+    {"SETTINGS on a request stream", 1, 1, BYTES("\x04\x00"), 0,
+     SIM_H3_FRAME_UNEXPECTED},
+    {"a frame cut short by FIN", 1, 1, BYTES("\x01\x10\x00\x00"), 1,
+     SIM_H3_FRAME_ERROR},
+    {"a field section that is none", 1, 1, BYTES("\x01\x04\xff\xff\xff\xff"), 0,
+     SIM_QPACK_DECOMPRESSION_FAILED},
+    {"a reference into an empty table", 1, 1, BYTES("\x01\x03\x00\x00\x80"), 0,
+     SIM_QPACK_DECOMPRESSION_FAILED},
+    /* draft-ietf-webtrans-http3 section 4: not a client's bidi stream */
+    {"a uni stream in session 1", 1, 0, BYTES("\x40\x54\x01x"), 0,
+     SIM_H3_ID_ERROR},
+    {"a uni stream in session 2", 1, 0, BYTES("\x40\x54\x02x"), 0,
+     SIM_H3_ID_ERROR},
+    {"a bidi stream in session 3", 1, 1, BYTES("\x40\x41\x03x"), 0,
+     SIM_H3_ID_ERROR},
+    /* What must be borne. */
+    {"an unknown uni stream", 1, 0, BYTES("\x40\x60what is this"), 1, 0},
+    {"an unknown uni stream that says nothing", 1, 0, BYTES(""), 1, 0},
+    {"a type cut short by FIN", 1, 0, BYTES("\x40"), 1, 0},
+    {"a WebTransport uni stream cut short in its prefix", 1, 0,
+     BYTES("\x40\x54"), 1, 0},
+    {"unknown frames on a new stream", 1, 1, BYTES("\x21\x03xyz\x40\x5f\x00"),
+     0, 0},
+    {"a stream for a session that never comes", 1, 1, BYTES("\x40\x41\x40xyz"),
+     1, 0},
+    {"a stream for a session far away", 1, 1,
+     BYTES("\x40\x41\xff\xff\xff\xff\xff\xff\xff\xfcxyz"), 1, 0},
+};
+
+static void test_bad_streams(void **state) {
+  sim_world *world = check_world(50);
+  size_t i, failures = 0;
+
+  (void)state;
+  bystander_begin(&by, world);
+  for (i = 0; i < sizeof(cases) / sizeof(cases[0]); ++i) {
+    const bad_case *c = &cases[i];
+    sim_peer *peer = connect_mute(world);
+
+    if (c->settings) {
+      say(peer, 0, SETTINGS, SETTINGS_LEN, 0);
+      assert_int_equal(sim_world_pass(world, SIM_SECOND), 0);
+    }
+    say(peer, c->bidi, c->data, c->len, c->fin);
+    assert_int_equal(sim_world_pass(world, 3 * SIM_SECOND), 0);
+    if (peer->closed != (c->error != 0) ||
+        (peer->closed && (peer->end.local || peer->end.error_code != c->error ||
+                          peer->end.by != SIM_CLOSED_APPLICATION))) {
+      print_error("%s: closed %d, local %d, by %d, code 0x%llx\n", c->what,
+                  peer->closed, peer->end.local, (int)peer->end.by,
+                  (unsigned long long)peer->end.error_code);
+      ++failures;
+    }
+    bystander_go_on(&by);
+    if (!peer->closed) {
+      sim_client_close(peer->client, SIM_H3_NO_ERROR, NULL);
+    }
+  }
+  assert_int_equal(failures, 0);
+  bystander_end(&by, world);
+  check_world_end(world);
+}
+
+/* What comes on the session's stream as capsules. */
+typedef struct capsule_case {
+  const char *what;
+  const char *data;
+  size_t len;
+  /* 0: the session goes on.  1: it ends, well.  2: H3_MESSAGE_ERROR on the
+     stream or the connection. */
+  int outcome;
+} capsule_case;
+
+static const capsule_case capsules[] = {
+    {"a reserved capsule", BYTES("\x00\x06\x17\x04grea"), 0},
+    {"an unknown capsule in two frames",
+     BYTES("\x00\x03\x52\x34\x04\x00\x03"
+           "abc\x00\x01w"),
+     0},
+    {"DRAIN", BYTES("\x00\x05\x80\x00\x78\xae\x00"), 0},
+    {"an unknown frame between", BYTES("\x21\x02xx"), 0},
+    {"CLOSE, one octet a frame",
+     BYTES("\x00\x01\x68\x00\x01\x43\x00\x01\x05\x00\x01\x00\x00\x01\x00"
+           "\x00\x01\x00\x00\x01\x09\x00\x01x"),
+     1},
+    {"CLOSE of three octets", BYTES("\x00\x06\x68\x43\x03\x00\x00\x00"), 2},
+    {"CLOSE with bad UTF-8",
+     BYTES("\x00\x09\x68\x43\x06\x00\x00\x00\x00\xc3\x28"), 2},
+    {"CLOSE of 1029 octets", BYTES("\x00\x04\x68\x43\x44\x05"), 2},
+    {"CLOSE of 2^62-1 octets",
+     BYTES("\x00\x0a\x68\x43\xff\xff\xff\xff\xff\xff\xff\xff"), 2},
+    {"data after CLOSE", BYTES("\x00\x07\x68\x43\x04\x00\x00\x00\x07\x00\x01x"),
+     2},
+};
+
+static void test_capsules(void **state) {
+  sim_world *world = check_world(51);
+  size_t i, failures = 0;
+
+  (void)state;
+  bystander_begin(&by, world);
+  for (i = 0; i < sizeof(capsules) / sizeof(capsules[0]); ++i) {
+    const capsule_case *c = &capsules[i];
+    sim_peer *peer = sim_world_connect(world, "h3");
+    int64_t session;
+    sim_peer_stream *stream;
+    int bad, ended;
+
+    assert_non_null(peer);
+    session = sim_world_session(world, peer, "/echo");
+    assert_true(session >= 0);
+    assert_int_equal(sim_client_stream_write(peer->client, session,
+                                             (const uint8_t *)c->data, c->len,
+                                             0),
+                     0);
+    assert_int_equal(sim_world_pass(world, 3 * SIM_SECOND), 0);
+    if (c->outcome == 1) {
+      sim_client_stream_write(peer->client, session, NULL, 0, 1);
+      assert_int_equal(sim_world_pass(world, SIM_SECOND), 0);
+      assert_string_equal(world->last_close.by, "client");
+      assert_int_equal(world->last_close.code, 9);
+      assert_string_equal(world->last_close.reason, "x");
+    }
+    stream = sim_peer_find_stream(peer, session);
+    bad = (peer->closed && !peer->end.local &&
+           peer->end.error_code == SIM_H3_MESSAGE_ERROR) ||
+          (stream->reset && stream->reset_code == SIM_H3_MESSAGE_ERROR);
+    ended = !peer->closed && !stream->reset &&
+            sim_peer_find_session(peer, session)->closed;
+    if (bad != (c->outcome == 2) || ended != (c->outcome == 1)) {
+      print_error("%s: bad %d, ended %d, closed %d, code 0x%llx, reset %d, "
+                  "code 0x%llx\n",
+                  c->what, bad, ended, peer->closed,
+                  (unsigned long long)peer->end.error_code, stream->reset,
+                  (unsigned long long)stream->reset_code);
+      ++failures;
+    }
+    if (c->outcome == 0) {
+      check_echo(world, peer, session, "still here", 10);
+    }
+    bystander_go_on(&by);
+    if (!peer->closed) {
+      sim_client_close(peer->client, SIM_H3_NO_ERROR, NULL);
+    }
+  }
+  assert_int_equal(failures, 0);
+  bystander_end(&by, world);
+  check_world_end(world);
+}
+
+static void test_unknown_path(void **state) {
+  const char *const paths[] = {"/", "/none", "/echo/", "/echo2", "/ECHO", ""};
+  sim_world *world = check_world(52);
+  sim_peer *peer;
+  int64_t session;
+  size_t i;
+
+  (void)state;
+  bystander_begin(&by, world);
+  peer = sim_world_connect(world, "h3");
+  assert_non_null(peer);
+  for (i = 0; i < 5; ++i) {
+    session = sim_world_session(world, peer, paths[i]);
+    assert_true(session >= 0);
+    assert_int_equal(sim_peer_find_session(peer, session)->status, 404);
+  }
+  session = sim_world_session(world, peer, "/echo");
+  check_echo(world, peer, session, "fine", 4);
+  assert_false(peer->closed);
+  bystander_end(&by, world);
+  check_world_end(world);
+}
+
+/* A CONNECT for something else than WebTransport. */
+static void test_other_protocols(void **state) {
+  sim_world *world = check_world(53);
+  const char *const protocols[] = {"websocket", "connect-udp", "x"};
+  sim_peer *peer = sim_world_connect(world, "h3");
+  sim_request request = {.authority = "localhost:4433", .path = "/echo"};
+  int64_t session;
+  size_t i;
+
+  (void)state;
+  assert_non_null(peer);
+  for (i = 0; i < 3; ++i) {
+    request.protocol = protocols[i];
+    assert_int_equal(sim_client_session_open(peer->client, &request, &session),
+                     0);
+    RUN_UNTIL(world, sim_is_answered, peer, session);
+    assert_in_range(sim_peer_find_session(peer, session)->status, 400, 501);
+  }
+  request.protocol = "webtransport-h3";
+  assert_int_equal(sim_client_session_open(peer->client, &request, &session),
+                   0);
+  RUN_UNTIL(world, sim_is_answered, peer, session);
+  assert_int_equal(sim_peer_find_session(peer, session)->status, 200);
+  assert_false(peer->closed);
+  check_world_end(world);
+}
+
+/* Streams and datagrams that come before their session wait for it. */
+static void test_streams_before_the_session(void **state) {
+  sim_world *world = check_world(54);
+  const sim_request request = {.authority = "localhost:4433", .path = "/echo"};
+  int64_t session, bidi[4], uni;
+  sim_peer *peer;
+  size_t i;
+
+  (void)state;
+  bystander_begin(&by, world);
+  peer = sim_world_connect(world, "h3");
+  assert_non_null(peer);
+  assert_int_equal(sim_client_session_reserve(peer->client, &session), 0);
+  for (i = 0; i < 4; ++i) {
+    assert_int_equal(sim_client_open_bidi(peer->client, session, &bidi[i]), 0);
+    sim_client_stream_write(peer->client, bidi[i], (const uint8_t *)"early", 5,
+                            1);
+  }
+  assert_int_equal(sim_client_open_uni(peer->client, session, &uni), 0);
+  sim_client_stream_write(peer->client, uni, (const uint8_t *)"uni", 3, 0);
+  assert_int_equal(
+      sim_client_datagram(peer->client, session, (const uint8_t *)"d", 1), 0);
+  assert_int_equal(sim_world_pass(world, 2 * SIM_SECOND), 0);
+  for (i = 0; i < 4; ++i) {
+    assert_false(sim_is_stream_ended(peer, bidi[i]));
+  }
+  assert_false(peer->closed);
+  bystander_go_on(&by);
+
+  assert_int_equal(sim_client_session_request(peer->client, session, &request),
+                   0);
+  RUN_UNTIL(world, sim_is_answered, peer, session);
+  assert_int_equal(sim_peer_find_session(peer, session)->status, 200);
+  for (i = 0; i < 4; ++i) {
+    RUN_UNTIL(world, sim_is_stream_ended, peer, bidi[i]);
+    check_bytes(sim_peer_find_stream(peer, bidi[i]), "early", 5);
+  }
+  RUN_UNTIL(world, sim_is_datagrams, peer, 1);
+  sim_client_stream_write(peer->client, uni, (const uint8_t *)"late", 4, 1);
+  RUN_UNTIL(world, sim_is_server_streams, peer, 1);
+  bystander_end(&by, world);
+  check_world_end(world);
+}
+
+/* Too many of them: the rest is refused, the connection stays. */
+static void test_flood_before_the_session(void **state) {
+  sim_world *world = check_world(55);
+  const sim_request request = {.authority = "localhost:4433", .path = "/echo"};
+  int64_t session, ids[90];
+  static uint8_t data[20000];
+  size_t i, rejected = 0, echoed = 0;
+  sim_peer *peer;
+
+  (void)state;
+  bystander_begin(&by, world);
+  peer = sim_world_connect(world, "h3");
+  assert_non_null(peer);
+  assert_int_equal(sim_client_session_reserve(peer->client, &session), 0);
+  for (i = 0; i < 90; ++i) {
+    assert_int_equal(sim_client_open_bidi(peer->client, session, &ids[i]), 0);
+    sim_client_stream_write(peer->client, ids[i], data, sizeof(data), 1);
+    if (i % 10 == 0) {
+      bystander_go_on(&by);
+      assert_int_equal(sim_world_pass(world, 100 * SIM_MILLISECOND), 0);
+    }
+  }
+  assert_int_equal(sim_world_pass(world, 3 * SIM_SECOND), 0);
+  assert_false(peer->closed);
+  for (i = 0; i < 90; ++i) {
+    const sim_peer_stream *stream = sim_peer_find_stream(peer, ids[i]);
+
+    if (stream->reset || stream->stopped) {
+      ++rejected;
+      assert_true((stream->reset ? stream->reset_code : stream->stopped_code) ==
+                  SIM_WT_BUFFERED_STREAM_REJECTED);
+    }
+  }
+  assert_in_range(rejected, 1, 89);
+  assert_int_equal(sim_client_session_request(peer->client, session, &request),
+                   0);
+  assert_int_equal(sim_world_pass(world, 10 * SIM_SECOND), 0);
+  for (i = 0; i < 90; ++i) {
+    echoed += sim_peer_find_stream(peer, ids[i])->fin &&
+              sim_peer_find_stream(peer, ids[i])->len == sizeof(data);
+  }
+  assert_int_equal(echoed + rejected, 90);
+  assert_false(peer->closed);
+  bystander_end(&by, world);
+  check_world_end(world);
+}
+
+/* Streams that come after their session has gone. */
+static void test_streams_after_the_session(void **state) {
+  sim_world *world = check_world(56);
+  const sim_peer_stream *stream;
+  sim_peer *peer;
+  int64_t session, id;
+
+  (void)state;
+  bystander_begin(&by, world);
+  peer = sim_world_connect(world, "h3");
+  assert_non_null(peer);
+  session = sim_world_session(world, peer, "/echo");
+  assert_int_equal(sim_client_session_close(peer->client, session, 0, NULL), 0);
+  assert_int_equal(sim_world_pass(world, SIM_SECOND), 0);
+  assert_int_equal(sim_client_open_bidi(peer->client, session, &id), 0);
+  sim_client_stream_write(peer->client, id, (const uint8_t *)"late", 4, 0);
+  sim_client_datagram(peer->client, session, (const uint8_t *)"late", 4);
+  assert_int_equal(sim_world_pass(world, 3 * SIM_SECOND), 0);
+  stream = sim_peer_find_stream(peer, id);
+  assert_true(stream->reset || stream->stopped);
+  assert_true((stream->reset ? stream->reset_code : stream->stopped_code) ==
+              SIM_WT_SESSION_GONE);
+  assert_int_equal(peer->ndatagrams, 0);
+  assert_false(peer->closed);
+  session = sim_world_session(world, peer, "/echo");
+  check_echo(world, peer, session, "new", 3);
+  bystander_end(&by, world);
+  check_world_end(world);
+}
+
+static void test_datagrams_to_nowhere(void **state) {
+  sim_world *world = check_world(57);
+  sim_peer *peer;
+  int64_t session;
+  int i;
+
+  (void)state;
+  bystander_begin(&by, world);
+  peer = sim_world_connect(world, "h3");
+  assert_non_null(peer);
+  session = sim_world_session(world, peer, "/echo");
+  for (i = 0; i < 50; ++i) {
+    sim_client_datagram(peer->client, 4 * (100 + i), (const uint8_t *)"x", 1);
+    assert_int_equal(sim_world_pass(world, 10 * SIM_MILLISECOND), 0);
+  }
+  assert_int_equal(peer->ndatagrams, 0);
+  check_echo(world, peer, session, "fine", 4);
+  assert_false(peer->closed);
+
+  /* No quarter stream ID at all (RFC 9297 section 2.1). */
+  peer = connect_mute(world);
+  say(peer, 0, SETTINGS, SETTINGS_LEN, 0);
+  assert_int_equal(sim_world_pass(world, SIM_SECOND), 0);
+  assert_int_equal(sim_client_datagram(peer->client, SIM_NO_SESSION, NULL, 0),
+                   0);
+  RUN_UNTIL(world, sim_is_closed, peer, 0);
+  assert_false(peer->end.local);
+  assert_true(peer->end.error_code == SIM_H3_DATAGRAM_ERROR);
+  bystander_end(&by, world);
+  check_world_end(world);
+}
+
+/* The request comes before the client's SETTINGS: it waits for them. */
+static void test_request_before_settings(void **state) {
+  sim_world *world = check_world(58);
+  sim_peer *peer = connect_mute(world);
+  /* :method GET, :scheme https, :path /, :authority "a": all from the static
+     table but the last. */
+  static const char get[] = "\x01\x08\x00\x00\xd1\xd7\xc1\x50\x01"
+                            "a";
+  int64_t id;
+
+  (void)state;
+  id = say(peer, 1, get, sizeof(get) - 1, 1);
+  assert_int_equal(sim_world_pass(world, SIM_SECOND), 0);
+  assert_false(peer->closed);
+  say(peer, 0, SETTINGS, SETTINGS_LEN, 0);
+  RUN_UNTIL(world, sim_is_stream_ended, peer, id);
+  assert_true(sim_peer_find_stream(peer, id)->fin);
+  assert_false(peer->closed);
+  check_world_end(world);
+}
+
+/* Random octets on every kind of stream, after a good beginning. */
+static void test_random_streams(void **state) {
+  sim_world *world = check_world(59);
+  sim_random *random = sim_network_random(world->network);
+  static const struct {
+    const char *data;
+    size_t len;
+    int bidi;
+  } beginnings[] = {
+      {BYTES(""), 1},         {BYTES(""), 0},
+      {BYTES("\x00\x04"), 0}, {BYTES("\x02"), 0},
+      {BYTES("\x03"), 0},     {BYTES("\x01\x20\x00\x00"), 1},
+      {BYTES("\x40\x41"), 1}, {BYTES("\x40\x54"), 0},
+      {BYTES("\x21\x00"), 1},
+  };
+  uint8_t data[400];
+  size_t len, i;
+  int round;
+
+  (void)state;
+  bystander_begin(&by, world);
+  for (round = 0; round < 60; ++round) {
+    sim_peer *peer = connect_mute(world);
+
+    if (round % 3 != 0) {
+      say(peer, 0, SETTINGS, SETTINGS_LEN, 0);
+    }
+    for (i = 0; i < 8 && !peer->closed; ++i) {
+      size_t k =
+          sim_random_below(random, sizeof(beginnings) / sizeof(beginnings[0]));
+
+      memcpy(data, beginnings[k].data, beginnings[k].len);
+      len = beginnings[k].len +
+            sim_random_below(random, sizeof(data) - beginnings[k].len);
+      sim_random_fill(random, data + beginnings[k].len,
+                      len - beginnings[k].len);
+      say(peer, beginnings[k].bidi, data, len,
+          (int)sim_random_below(random, 2));
+      sim_random_fill(random, data, sizeof(data));
+      sim_client_datagram(peer->client, SIM_NO_SESSION, data,
+                          1 + sim_random_below(random, 100));
+      assert_int_equal(sim_world_pass(world, 30 * SIM_MILLISECOND), 0);
+    }
+    if (peer->closed) {
+      /* By the server, and with an error of HTTP/3 or QPACK. */
+      assert_false(peer->end.local);
+      assert_int_equal(peer->end.by, SIM_CLOSED_APPLICATION);
+    }
+    sim_world_abandon(world, peer);
+    if (round % 2 == 0) {
+      bystander_go_on(&by);
+    }
+    if (world->npeers > SIM_WORLD_PEERS - 4) {
+      break;
+    }
+  }
+  bystander_end(&by, world);
+  check_world_end(world);
+}
+
+/* A client that allows next to nothing: the server neither spins nor loses
+   what it has to say. */
+static void test_tiny_windows(void **state) {
+  sim_world *world = check_world(60);
+  sim_client_config config = sim_world_config(world);
+  sim_peer *peer;
+  int64_t session;
+
+  (void)state;
+  bystander_begin(&by, world);
+  config.stream_window = 4;
+  config.window = 64;
+  peer = sim_world_add(world, &config);
+  assert_non_null(peer);
+  RUN_UNTIL(world, sim_is_handshake_done, peer, 0);
+  session = sim_world_session(world, peer, "/echo");
+  assert_true(session >= 0);
+  check_echo(world, peer, session, "forty-two octets through a keyhole of four",
+             42);
+  assert_false(peer->closed);
+  bystander_end(&by, world);
+  check_world_end(world);
+}
+
+/* A client that sends and never reads: it may send what the windows allow and
+   then waits; the server keeps no more than that. */
+static void test_reader_that_does_not_read(void **state) {
+  sim_world *world = check_world(61);
+  sim_client_config config = sim_world_config(world);
+  static uint8_t data[1 << 20];
+  sim_peer *peer;
+  int64_t session, id;
+  size_t pending;
+  int i;
+
+  (void)state;
+  bystander_begin(&by, world);
+  config.hold_windows = 1;
+  config.stream_window = 10000;
+  config.window = 20000;
+  peer = sim_world_add(world, &config);
+  assert_non_null(peer);
+  RUN_UNTIL(world, sim_is_handshake_done, peer, 0);
+  session = sim_world_session(world, peer, "/echo");
+  assert_true(session >= 0);
+  assert_int_equal(sim_client_open_bidi(peer->client, session, &id), 0);
+  for (i = 0; i < 8; ++i) {
+    sim_client_stream_write(peer->client, id, data, sizeof(data), 0);
+  }
+  assert_int_equal(sim_world_pass(world, 10 * SIM_SECOND), 0);
+  pending = sim_client_stream_pending(peer->client, id);
+  /* 8 MiB were written; at most the stream's window and what could be echoed
+     has been taken. */
+  assert_true(pending > 6 * sizeof(data));
+  assert_int_equal(sim_world_pass(world, 5 * SIM_SECOND), 0);
+  assert_int_equal(sim_client_stream_pending(peer->client, id), pending);
+  assert_false(peer->closed);
+  bystander_end(&by, world);
+  check_world_end(world);
+}
+
+/* More sessions than are allowed. */
+static void test_too_many_sessions(void **state) {
+  sim_world *world = check_world(62);
+  sim_peer *peer;
+  int64_t session;
+  int i, refused = 0, status;
+
+  (void)state;
+  bystander_begin(&by, world);
+  peer = sim_world_connect(world, "h3");
+  assert_non_null(peer);
+  for (i = 0; i < 30; ++i) {
+    session = sim_world_session(world, peer, "/echo");
+    assert_true(session >= 0);
+    status = sim_peer_find_session(peer, session)->status;
+    assert_true(status == 200 || (status >= 400 && status < 600));
+    refused += status != 200;
+  }
+  assert_in_range(refused, 1, 29);
+  assert_false(peer->closed);
+  bystander_end(&by, world);
+  check_world_end(world);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_bad_streams),
+      cmocka_unit_test(test_capsules),
+      cmocka_unit_test(test_unknown_path),
+      cmocka_unit_test(test_other_protocols),
+      cmocka_unit_test(test_streams_before_the_session),
+      cmocka_unit_test(test_flood_before_the_session),
+      cmocka_unit_test(test_streams_after_the_session),
+      cmocka_unit_test(test_datagrams_to_nowhere),
+      cmocka_unit_test(test_request_before_settings),
+      cmocka_unit_test(test_random_streams),
+      cmocka_unit_test(test_tiny_windows),
+      cmocka_unit_test(test_reader_that_does_not_read),
+      cmocka_unit_test(test_too_many_sessions),
+  };
+
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
