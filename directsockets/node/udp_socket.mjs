@@ -20,7 +20,8 @@
 // - An IPv4 peer of a dual-stack socket is written "::ffff:7f00:1", and a
 //   link-local peer has no scope.
 //
-// Left out: multicast groups, which Chromium keeps behind a policy of its own.
+// - Multicast groups are refused: Chromium keeps them behind a policy of
+//   their own.
 //
 // The conformance table (udp_socket_table.mjs) runs against this class and
 // against Chromium, and has to give the same answers.
@@ -89,6 +90,9 @@ const NET_ERRORS = /** @type {Record<string, string>} */ ({
   ENOTFOUND: 'ERR_NAME_NOT_RESOLVED',
   EPERM: 'ERR_ACCESS_DENIED',
 });
+
+/** A connected peer that is not there (ICMP) is no error to Chromium. */
+const IGNORED = 'ERR_CONNECTION_REFUSED';
 
 /** Why a socket did not open, as Chromium tells it. */
 const OPEN_ERRORS = /** @type {Record<string, [string, string]>} */ ({
@@ -176,7 +180,8 @@ function enforceRange(dictionary, key, type, owner, max) {
     `Failed to read the '${key}' property from '${owner}': `;
   const number = Number(value);
   if (!Number.isFinite(number)) {
-    throw new TypeError(`${prefix}Value is not of type '${type}'.`);
+    throw new TypeError(`${prefix}Value is ${Number.isNaN(number) ? '' :
+      'infinite and '}not of type '${type}'.`);
   }
   const integer = Math.trunc(number);
   if (integer < 0 || integer > max) {
@@ -217,8 +222,10 @@ function readOptions(input) {
   }
   const from = /** @type {any} */ (input ?? {});
   /** @param {string} key */
-  const string = (key) =>
-    from[key] === undefined ? undefined : String(from[key]);
+  const string = (key) => {
+    const value = from[key];
+    return value === undefined ? undefined : String(value);
+  };
   /** @param {string} key */
   const size = (key) =>
     enforceRange(from, key, 'unsigned long', 'SocketOptions', 2 ** 32 - 1);
@@ -229,8 +236,8 @@ function readOptions(input) {
   const receiveBufferSize = size('receiveBufferSize');
   const sendBufferSize = size('sendBufferSize');
   const family = queryType(from, CONSTRUCT, 'UDPSocketOptions');
-  const ipv6Only =
-    from.ipv6Only === undefined ? undefined : Boolean(from.ipv6Only);
+  const { ipv6Only: only } = from;
+  const ipv6Only = only === undefined ? undefined : Boolean(only);
   const localAddress = string('localAddress');
   const localPort = port('localPort');
   const remoteAddress = string('remoteAddress');
@@ -438,6 +445,7 @@ export class UDPSocket {
         o.localPort < 1024) {
       throw openError({ code: 'EACCES' });
     }
+    /** @type {string | undefined} */
     let remote;
     if (o.remoteAddress !== undefined) {
       remote = await resolve(o.remoteAddress, o.family);
@@ -470,15 +478,22 @@ export class UDPSocket {
           dgram.bind({ address: o.local, port: o.localPort ?? 0,
             exclusive: true }, finish);
         } else {
-          dgram.connect(o.remotePort || 65535, remote,
-            (/** @type {any} */ error) => error ? fail(error) : finish());
+          // node:dgram has no port 0; nobody is at the other end of either.
+          dgram.connect(o.remotePort || 65535, remote, /** @type {any} */ (
+            (/** @type {Error | undefined} */ error) =>
+              error ? fail(error) : finish()));
         }
       });
     } catch (error) {
       dgram.close();
       throw error;
     }
-    dgram.on('error', (error) => this.#readFailed(netError(error)));
+    dgram.on('error', (error) => {
+      const name = netError(error);
+      if (name !== IGNORED) {
+        this.#readFailed(name);
+      }
+    });
     dgram.on('message', (data, peer) => this.#received(data, peer));
     this.#makeStreams();
     this.#state = 'open';
@@ -575,8 +590,9 @@ export class UDPSocket {
       this.#pendingWrite = (error) => error ? fail(error) : done();
       /** @param {Error | null} error */
       const sent = (error) => {
-        if (error) {
-          this.#writeFailed(netError(error));
+        const name = error ? netError(error) : IGNORED;
+        if (name !== IGNORED) {
+          this.#writeFailed(name);
         } else {
           this.#settleWrite();
         }
@@ -586,6 +602,10 @@ export class UDPSocket {
       } else if (port === 0) {
         // node:dgram throws a RangeError where the system has EINVAL.
         queueMicrotask(() => this.#writeFailed('ERR_INVALID_ARGUMENT'));
+      } else if (isMulticast(address)) {
+        queueMicrotask(() => this.#writeFailed('ERR_MULTICAST_NOT_ALLOWED'));
+      } else if (address.includes('%')) {
+        queueMicrotask(() => this.#writeFailed('ERR_NAME_NOT_RESOLVED'));
       } else {
         this.#dgram.send(octets, port, address, sent);
       }
@@ -655,6 +675,10 @@ export class UDPSocket {
     });
   }
 }
+
+/** @param {string} address */
+const isMulticast = (address) =>
+  /^(22[4-9]|23[0-9])\.|^ff[0-9a-f]{2}:/i.test(address) && isIP(address) !== 0;
 
 /**
  * @param {string} name
