@@ -1,39 +1,98 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# The one way in.  `make help` lists the targets.  Everything here sets up its
-# tools first (scripts/bootstrap.sh) and then builds (scripts/build.mk); what
-# is there already costs well under a second.
+# The one way in; `make help` lists the targets.  Each sets up the tools it
+# needs (scripts/bootstrap.sh) and builds (scripts/build.mk) before it does its
+# work; what is there already costs well under a second.  Progress goes to
+# standard error: standard output belongs to the program that is run.
 
 .DEFAULT_GOAL := help
 .SUFFIXES:
 MAKEFLAGS += --no-print-directory
 
 ARGS ?=
-# The sanitized build stands in for the native one: make test SANITIZE=1
+# make test SANITIZE=1: the native parts under ASAN and UBSAN alone
 NATIVE := $(if $(SANITIZE),asan,native)
 
-JOBS = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
-SETUP = @scripts/bootstrap.sh
-BUILD = @$(MAKE) -f scripts/build.mk $(JOBS)
+SETUP = scripts/bootstrap.sh $(1) >&2
+BUILD = $(MAKE) -f scripts/build.mk $(if $(findstring -j,$(MAKEFLAGS)),,\
+  -j$(shell nproc)) VARIANT=$(1) $(2) >&2
+# The tools that were set up come first on the PATH of what is run.
+WITH = eval "$$(sed -n 's/^NODE := \(.*\)/node=\1/p' build/tools.mk)" && exec
 
 help:
 	@echo 'usage: make TARGET [ARGS="..."]'
-	@sed -n 's/^## //p' Makefile
+	@echo
+	@sed -n 's/^## /  /p' Makefile
 
-## build       everything, natively and as WebAssembly
-build: build-$(NATIVE) build-wasm
+## run         Fortnight as an Isolated Web App, in Chromium
+run:
+	@$(call SETUP,wasm npm chromium)
+	@$(call BUILD,wasm,program)
+	@$(WITH) "$$node" scripts/run.mjs $(ARGS)
+
+## serve       the native appliance
+serve:
+	@$(call SETUP,$(NATIVE))
+	@$(call BUILD,$(NATIVE),program)
+	@exec build/$(NATIVE)/fortnight serve $(ARGS)
+
+## serve-wasm  the WebAssembly appliance, on Node.js
+serve-wasm:
+	@$(call SETUP,wasm)
+	@$(call BUILD,wasm,program)
+	@$(WITH) "$$node" scripts/serve-wasm.mjs $(ARGS)
+
+## test        all tests: C natively and as WebAssembly, JavaScript, browsers
+test:
+	@$(call SETUP,native asan wasm npm chromium firefox)
+	@$(call BUILD,native)
+	@$(call BUILD,asan,tests)
+	@$(call BUILD,wasm)
+	@$(WITH) "$$node" scripts/test.mjs $(ARGS)
+
+## unit        the unit tests alone (C and JavaScript)
+unit:
+	@$(call SETUP,native asan wasm npm)
+	@$(call BUILD,native)
+	@$(call BUILD,asan,tests)
+	@$(call BUILD,wasm)
+	@$(WITH) "$$node" scripts/test.mjs native asan wasm js
+
+## browser     the end-to-end tests alone; ARGS go to tests/browser/main.mjs
+browser:
+	@$(call SETUP,native wasm npm chromium firefox)
+	@$(call BUILD,native,program)
+	@$(call BUILD,wasm,program)
+	@$(WITH) "$$node" tests/browser/main.mjs $(ARGS)
+
+## bench       native, WebAssembly on Node.js and the web app side by side
+bench:
+	@$(call SETUP,native wasm npm chromium)
+	@$(call BUILD,native,program bench)
+	@$(call BUILD,wasm,program bench)
+	@$(WITH) "$$node" tests/bench/main.mjs $(ARGS)
+
+## lint        formatting, warnings of gcc and clang, cppcheck, types of the JS
+lint:
+	@$(call SETUP,native wasm npm lint)
+	@scripts/lint.sh
+
+## build       everything, natively and as WebAssembly; runs nothing
+build: build-native build-wasm
 
 build-native build-asan build-wasm: build-%:
-	$(SETUP) $* >&2
-	$(BUILD) VARIANT=$* all >&2
+	@$(call SETUP,$*)
+	@$(call BUILD,$*)
 
+# One file: make build/native/fortnight
 build/%: FORCE
-	$(SETUP) $(firstword $(subst /, ,$*)) >&2
-	$(BUILD) VARIANT=$(firstword $(subst /, ,$*)) $@ >&2
+	@$(call SETUP,$(firstword $(subst /, ,$*)))
+	@$(call BUILD,$(firstword $(subst /, ,$*)),$@)
 
-## clean       removes build/; the cache of tools and libraries stays
+## clean       removes what was built here; the cache of tools stays
 clean:
 	rm -rf build
 
 FORCE:
-.PHONY: help build build-native build-asan build-wasm clean FORCE
+.PHONY: FORCE bench browser build build-asan build-native build-wasm clean \
+  help lint run serve serve-wasm test unit

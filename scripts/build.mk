@@ -30,7 +30,8 @@ endif
 
 WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes \
   -Wmissing-prototypes $(if $(WERROR),-Werror)
-CPPFLAGS := -I. -isystem $(DEPS)/include -DWOLFSSL_USER_SETTINGS
+# HAVE_UINTPTR_T: cmocka.h would define the type again where <stdint.h> is musl's.
+CPPFLAGS := -I. -isystem $(DEPS)/include -DWOLFSSL_USER_SETTINGS -DHAVE_UINTPTR_T
 CFLAGS_native := -O2 -g
 CFLAGS_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
   -fno-omit-frame-pointer
@@ -50,16 +51,16 @@ CMOCKA := $(DEPS)/lib/libcmocka.a
 # The pages' CSP forbids eval; the worker suspends by JSPI; there are no files.
 JS_LIBRARIES := $(wildcard directsockets/libdirectsockets.js \
   server/libappliance_web.js)
-LDFLAGS_wasm := -sSTRICT -sSUPPORT_LONGJMP=wasm -sJSPI -sFILESYSTEM=0 \
+LDFLAGS_wasm := -Wno-experimental -sSTRICT -sSUPPORT_LONGJMP=wasm -sJSPI -sFILESYSTEM=0 \
   -sALLOW_MEMORY_GROWTH -sSTACK_SIZE=262144 -sMODULARIZE -sEXPORT_ES6 \
   -sDYNAMIC_EXECUTION=0 -sDEFAULT_TO_CXX=0 -sAUTO_NATIVE_LIBRARIES=0 \
   $(JS_LIBRARIES:%=--js-library %)
 LDFLAGS_wasm_app := -O3 --no-entry -sENVIRONMENT=worker,node \
   -sEXPORTED_RUNTIME_METHODS=ccall,UTF8ToString,HEAPU8 \
   -sINCOMING_MODULE_JS_API=locateFile,wasmBinary,instantiateWasm,print,printErr,onAbort
-LDFLAGS_wasm_test := -O1 -g -sENVIRONMENT=node -sEXIT_RUNTIME -sASSERTIONS \
+LDFLAGS_wasm_test := -O1 -g -sENVIRONMENT=node -sEXIT_RUNTIME \
   -sSTACK_OVERFLOW_CHECK=1 -sEXPORTED_RUNTIME_METHODS=ENV \
-  -sINCOMING_MODULE_JS_API=preRun,print,printErr,quit
+  -sINCOMING_MODULE_JS_API=preRun,print,printErr
 
 # --- sources -----------------------------------------------------------------
 
@@ -105,7 +106,8 @@ list-tests:
 # --- rules -------------------------------------------------------------------
 
 # record FILE TEXT: FILE is as new as the last change of TEXT.
-record = $(if $(filter-out $(2),$(file <$(1)))$(filter-out $(file <$(1)),$(2)),$(shell mkdir -p $(dir $(1)))$(file >$(1),$(2)))
+record = $(if $(filter-out $(2),$(file <$(1)))$(filter-out $(file <$(1)),$(2)),$\
+  $(shell mkdir -p $(dir $(1)))$(file >$(1),$(2)))
 
 FLAGS := $(B)/flags
 $(call record,$(FLAGS),$(CC) $(CPPFLAGS) $(CFLAGS))
