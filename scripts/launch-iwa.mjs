@@ -10,7 +10,7 @@
  *
  *   node scripts/launch-iwa.mjs FOLDER    prints the app's origin, then waits
  */
-import { createReadStream, mkdtempSync, rmSync, statSync, accessSync, constants } from 'node:fs';
+import { accessSync, constants, createReadStream, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
@@ -45,6 +45,9 @@ const ARGS = [
   '--disable-renderer-backgrounding',
   '--no-default-browser-check',
 ];
+
+/* The profile folders' names, before the process id of who made them. */
+const PROFILE = 'fortnight-profile-';
 
 const IWA_ARGS = ['--enable-features=IsolatedWebApps,IsolatedWebAppDevMode'];
 
@@ -145,12 +148,27 @@ function developmentId() {
  * @property {() => Promise<void>} close ends the browser and removes its profile
  */
 
+/** Removes the profiles of those who were killed before they could. */
+function sweep() {
+  for (const name of readdirSync(tmpdir())) {
+    const pid = name.startsWith(PROFILE) ? parseInt(name.slice(PROFILE.length), 10) : NaN;
+    if (Number.isNaN(pid)) continue;
+    try {
+      process.kill(pid, 0);
+    } catch (error) {
+      if (/** @type {NodeJS.ErrnoException} */ (error).code !== 'ESRCH') continue;
+      rmSync(join(tmpdir(), name), { recursive: true, force: true });
+    }
+  }
+}
+
 /**
  * @param {{headless?: boolean, args?: string[], executablePath?: string}} options
  * @returns {Promise<{context: BrowserContext, close: () => Promise<void>}>}
  */
 async function launch({ headless = !hasDisplay(), args = [], executablePath = findChromium() }) {
-  const profile = mkdtempSync(join(tmpdir(), 'fortnight-profile-'));
+  sweep();
+  const profile = mkdtempSync(join(tmpdir(), `${PROFILE}${process.pid}-`));
   // The browser may still write while it ends: hence the retries.
   const remove = () => rmSync(profile, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
   process.once('exit', remove);

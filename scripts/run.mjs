@@ -127,25 +127,15 @@ async function start(page, options, headless) {
 }
 
 /**
- * One clear line for a person at a terminal.
  * @param {unknown} error
- * @param {ApplianceOptions} options
+ * @returns {string} one clear line for a person at a terminal
  */
-function line(error, options) {
+function line(error) {
   const { code, message } = /** @type {Error & {code?: string}} */ (error);
-  switch (code) {
-    case 'port-busy':
-      return `UDP port ${options.port ?? 4433} is taken; give another with --port N, or --port 0 for any free one`;
-    case 'permission-denied':
-      return 'Chromium does not let the app use the network: it must be allowed the local network and loopback'
-        + ' (leave out --no-permission, or allow both in the app\'s settings)';
-    case 'address-not-available':
-      return `${options.address ?? 'the address'} is no address of this computer; give one with --listen`;
-    case 'bad-option':
-      return message;
-    default:
-      return message.split('\n')[0];
-  }
+  return code === 'permission-denied'
+    ? 'Chromium does not let the app use the network: it must be allowed the local network and loopback'
+      + ' (leave out --no-permission, or allow both in the app\'s settings)'
+    : message.split('\n')[0];
 }
 
 /**
@@ -205,7 +195,7 @@ async function main(args, signal) {
     }
     return 0;
   } catch (error) {
-    say(`fortnight: ${line(error, options)}`);
+    say(`fortnight: ${line(error)}`);
     if (process.env.DEBUG) say(String(/** @type {Error} */ (error).stack));
     return exitCodeOf(error);
   } finally {

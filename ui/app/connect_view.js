@@ -46,6 +46,11 @@ export class ConnectView {
     for (const button of this.#buttons) button.disabled = !this.#text(button);
   }
 
+  /** @param {string} text what stands where the address will be */
+  wait(text) {
+    this.#url.dataset.empty = text;
+  }
+
   /** @param {string|undefined} use */
   #hex(use) {
     return this.#published?.hashes.find((hash) => hash.use === use)?.hex ?? '';

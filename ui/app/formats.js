@@ -103,8 +103,6 @@ export function logLine(event) {
       }, code ${event.code}${event.reason ? `, “${plain(event.reason)}”` : ''}` };
     case 'log':
       return { level: plain(event.level, 16), text: plain(event.text, 2000) };
-    case 'error':
-      return { level: 'error', text: plain(event.text, 2000) };
   }
   return undefined;
 }

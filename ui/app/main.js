@@ -2,11 +2,11 @@
 /** The page: the form, the state and the problem; the rest in its views. */
 import { ConnectView } from './connect_view.js';
 import { byId, element } from './dom.js';
-import { logLine } from './formats.js';
+import { logLine, plain } from './formats.js';
 import { Fortnight } from './fortnight.js';
 import { LogView } from './log_view.js';
 import { explain } from './messages.js';
-import { hints, parseFields } from './options.js';
+import { DEFAULTS, defaultHosts, hints, parseFields } from './options.js';
 import { SessionsView } from './sessions_view.js';
 
 /**
@@ -53,6 +53,8 @@ function parse() {
 function drawFields(refused = {}) {
   const parsed = parse();
   const meanings = hints(parsed);
+  input('hosts').placeholder = parsed.errors.address === undefined
+    ? defaultHosts(parsed.options.address).join(', ') : '';
   for (const name of FIELDS) {
     const wrong = refused[name] ?? parsed.errors[name];
     const hint = byId(`${name}-hint`, HTMLElement);
@@ -64,10 +66,10 @@ function drawFields(refused = {}) {
 }
 
 /** @param {ApplianceOptions} options */
-function fillFields({ address, port, hosts }) {
-  if (address !== undefined) input('address').value = address;
-  if (port !== undefined) input('port').value = String(port);
-  if (hosts !== undefined) input('hosts').value = hosts.join(', ');
+function fillFields({ address = DEFAULTS.address, port = DEFAULTS.port, hosts = [] }) {
+  input('address').value = address;
+  input('port').value = String(port);
+  input('hosts').value = hosts.join(', ');
   drawFields();
 }
 
@@ -80,6 +82,8 @@ function drawState() {
   toggle.disabled = busy;
   fields.disabled = fortnight.state !== 'stopped';
   rotate.disabled = fortnight.state !== 'serving';
+  connect.wait(fortnight.state === 'starting' ? 'Starting; if Chromium asks, allow the network'
+    : 'Press Start to serve');
 }
 
 /** @param {import('./messages.js').Message|undefined} message */
@@ -98,6 +102,9 @@ function showProblem(message) {
 /** @param {Extract<ApplianceEvent, {type: 'error'}>} event */
 async function explainError({ code, text }) {
   const { options } = fortnight;
+  // The appliance's own text speaks to a terminal.
+  const { title } = explain(code, text, options);
+  log.add('error', ['internal', 'bad-option'].includes(code) ? `${title}: ${plain(text, 2000)}` : title);
   /** @type {import('./messages.js').Permissions} */
   const permissions = {};
   if (code === 'permission-denied') {

@@ -14,8 +14,8 @@
  */
 
 const FEATURES = Object.freeze({
-  'local-network': 'devices on your local network',
-  'loopback-network': 'apps on this device',
+  'local-network': 'the local network',
+  'loopback-network': 'other apps and services on this device',
 });
 
 /**
@@ -35,9 +35,8 @@ export function explain(code, text, options, permissions = {}) {
       return {
         title: 'Chromium does not let this app use the network',
         ways: [
-          `Open the app’s menu (⋮ in its title bar), then “App info” and its settings, and allow access to ${
-            (missing.length ? missing : Object.values(FEATURES)).join(' and to ')}.`,
-          'Then press Start again.',
+          `Open the app’s menu (⋮ in its title bar), go to “App info” and its settings, and allow ${
+            (missing.length ? missing : Object.values(FEATURES)).join(' and ')}. Then press Start again.`,
           'On a managed device, the policy LocalNetworkAccessAllowedForUrls decides.',
         ],
       };

@@ -15,9 +15,9 @@ test('every error has a title and a way out', () => {
 test('a denied permission names what is missing, and only that', () => {
   const ways = (/** @type {import('./messages.js').Permissions} */ permissions) =>
     explain('permission-denied', '', {}, permissions).ways.join(' ');
-  assert.match(ways({ 'local-network': 'granted', 'loopback-network': 'denied' }), /access to apps on this device\./);
-  assert.match(ways({ 'local-network': 'denied', 'loopback-network': 'prompt' }), /local network and to apps/);
-  assert.match(ways({}), /local network and to apps/);
+  assert.match(ways({ 'local-network': 'granted', 'loopback-network': 'denied' }), /allow other apps and services on this device\./);
+  assert.match(ways({ 'local-network': 'denied', 'loopback-network': 'prompt' }), /allow the local network and other apps/);
+  assert.match(ways({}), /allow the local network and other apps/);
 });
 
 test('a busy port can be left by a button', () => {

@@ -13,10 +13,26 @@ export function isPort(text) {
   return /^\d{1,5}$/.test(text) && (port === 0 || (port >= PORT_MIN && port <= 65535));
 }
 
+/** What the appliance takes where an option is left out. */
+export const DEFAULTS = Object.freeze({ address: '127.0.0.1', port: 4433 });
+
+/**
+ * The names that the appliance takes for its certificate if it is given none:
+ * host_default_names() in server/host.c.
+ * @param {string} address
+ * @returns {string[]}
+ */
+export function defaultHosts(address) {
+  if (isWildcard(address)) return ['localhost', '127.0.0.1', '::1'];
+  return isLoopback(address) ? [address, 'localhost'] : [address];
+}
+
 /**
  * @typedef {{address: string, port: string, hosts: string}} Fields
- * @typedef {{options: Required<Pick<import('../server/types.d.ts').ApplianceOptions,
- *     'address'|'port'|'hosts'>>, errors: Partial<Record<keyof Fields, string>>}} Parsed
+ * @typedef {{
+ *   options: {address: string, port: number, hosts?: string[]},
+ *   errors: Partial<Record<keyof Fields, string>>,
+ * }} Parsed
  */
 
 /**
@@ -73,12 +89,10 @@ export function parseFields(fields) {
   const hosts = [...new Set(fields.hosts.split(/[\s,]+/).filter(Boolean)
     .map((host) => host.replace(/^\[(.*)\]$/, '$1')))];
   const bad = hosts.find((host) => !isHost(host));
-  if (hosts.length === 0) {
-    errors.hosts = 'Give at least one name or address.';
-  } else if (bad !== undefined) {
+  if (bad !== undefined) {
     errors.hosts = `“${bad.slice(0, 40)}” is neither a host name nor an IP address.`;
   }
-  return { options: { address, port, hosts }, errors };
+  return { options: { address, port, ...(hosts.length > 0 && { hosts }) }, errors };
 }
 
 /**
@@ -86,14 +100,14 @@ export function parseFields(fields) {
  * @param {Parsed} parsed
  * @returns {Record<keyof Fields, string>}
  */
-export function hints({ options: { address, port, hosts } }) {
+export function hints({ options: { address, port, hosts = defaultHosts(address) } }) {
   const others = !isLoopback(address);
   return {
     address: isLoopback(address) ? 'Only this computer can connect.'
       : isWildcard(address) ? 'Whoever reaches this computer can connect.'
         : 'Whoever reaches this address can connect.',
     port: port === 0 ? 'Any free port.' : 'UDP; 0 takes any free port.',
-    hosts: others && hosts.length > 0 && isLocalName(hosts[0])
+    hosts: others && isLocalName(hosts[0])
       ? 'Others need this computer’s own name or address first.'
       : 'Names in the certificate; the first goes into the link.',
   };

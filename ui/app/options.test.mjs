@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { addressVersion, hints, isHost, isLocalName, isPort, isWildcard, parseFields } from './options.js';
+import { addressVersion, defaultHosts, hints, isHost, isLocalName, isPort, isWildcard, parseFields } from './options.js';
 
 test('addressVersion', () => {
   for (const text of ['0.0.0.0', '127.0.0.1', '255.255.255.255']) assert.equal(addressVersion(text), 4, text);
@@ -40,12 +40,26 @@ test('parseFields makes options of good fields', () => {
   });
 });
 
+test('parseFields leaves out names that are not given', () => {
+  for (const hosts of ['', ' , ']) {
+    assert.deepEqual(parseFields({ address: '::1', port: '0', hosts }),
+      { options: { address: '::1', port: 0 }, errors: {} });
+  }
+});
+
+test('defaultHosts', () => {
+  assert.deepEqual(defaultHosts('127.0.0.1'), ['127.0.0.1', 'localhost']);
+  assert.deepEqual(defaultHosts('::1'), ['::1', 'localhost']);
+  assert.deepEqual(defaultHosts('192.0.2.1'), ['192.0.2.1']);
+  assert.equal(defaultHosts('::')[0], 'localhost');
+});
+
 test('parseFields has an error for each bad field, and for no other', () => {
   const good = { address: '127.0.0.1', port: '4433', hosts: 'localhost' };
   assert.deepEqual(parseFields(good).errors, {});
   for (const [name, value] of /** @type {const} */ ([
     ['address', 'localhost'], ['address', ''], ['port', ''], ['port', '80'], ['port', '70000'],
-    ['hosts', ''], ['hosts', ' , '], ['hosts', 'ok, not/ok']])) {
+    ['hosts', 'ok, not/ok'], ['hosts', '-']])) {
     assert.deepEqual(Object.keys(parseFields({ ...good, [name]: value }).errors), [name], `${name}: ${value}`);
   }
 });
@@ -54,6 +68,8 @@ test('hints warn of a link that others cannot use', () => {
   const hint = (/** @type {string} */ address, /** @type {string} */ hosts) =>
     hints(parseFields({ address, port: '0', hosts })).hosts;
   assert.match(hint('0.0.0.0', 'localhost, 10.0.0.7'), /Others need/);
+  assert.match(hint('::', ''), /Others need/);
+  assert.doesNotMatch(hint('10.0.0.7', ''), /Others need/);
   assert.doesNotMatch(hint('0.0.0.0', '10.0.0.7, localhost'), /Others need/);
   assert.doesNotMatch(hint('127.0.0.1', 'localhost'), /Others need/);
 });
