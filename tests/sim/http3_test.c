@@ -479,18 +479,18 @@ static void test_random_streams(void **state) {
     }
     for (i = 0; i < 8 && !peer->closed; ++i) {
       size_t k =
-          sim_random_below(random, sizeof(beginnings) / sizeof(beginnings[0]));
+          sim_random_size(random, sizeof(beginnings) / sizeof(beginnings[0]));
 
       memcpy(data, beginnings[k].data, beginnings[k].len);
       len = beginnings[k].len +
-            sim_random_below(random, sizeof(data) - beginnings[k].len);
+            sim_random_size(random, sizeof(data) - beginnings[k].len);
       sim_random_fill(random, data + beginnings[k].len,
                       len - beginnings[k].len);
       say(peer, beginnings[k].bidi, data, len,
           (int)sim_random_below(random, 2));
       sim_random_fill(random, data, sizeof(data));
       sim_client_datagram(peer->client, SIM_NO_SESSION, data,
-                          1 + sim_random_below(random, 100));
+                          1 + sim_random_size(random, 100));
       assert_int_equal(sim_world_pass(world, 30 * SIM_MILLISECOND), 0);
     }
     if (peer->closed) {

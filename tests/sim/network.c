@@ -221,7 +221,7 @@ static int launch(sim_network *network, int to_server,
   while (copies-- > 0) {
     memcpy(copy, data, len);
     if (len > 0 && sim_random_chance(random, link->corrupt)) {
-      copy[sim_random_below(random, len)] ^=
+      copy[sim_random_size(random, len)] ^=
           (uint8_t)(1u << sim_random_below(random, 8));
     }
     rv = push(network, to_server, client, copy, len,

@@ -26,7 +26,7 @@ static void test_random_packets(void **state) {
   assert_non_null(heard);
   bystander_begin(&by, world);
   for (i = 0; i < 20000; ++i) {
-    len = sim_random_below(random, sizeof(data) + 1);
+    len = sim_random_size(random, sizeof(data) + 1);
     sim_random_fill(random, data, len);
     if (len > 5 && i % 4 == 0) {
       /* A long header of version 1, of any type. */
@@ -137,10 +137,10 @@ static int mangle(sim_network *network, const sim_packet *packet, void *user) {
     return 0;
   }
   memcpy(data, packet->data, packet->len);
-  data[sim_random_below(random, packet->len)] ^= 0x11;
+  data[sim_random_size(random, packet->len)] ^= 0x11;
   sim_network_inject(network, packet->client, data, packet->len, 0);
   sim_network_inject(network, packet->client, packet->data,
-                     sim_random_below(random, packet->len), 0);
+                     sim_random_size(random, packet->len), 0);
   /* The real one comes too, and a copy of it. */
   sim_network_inject(network, packet->client, packet->data, packet->len,
                      10 * SIM_MILLISECOND);

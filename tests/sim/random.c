@@ -22,6 +22,10 @@ uint64_t sim_random_below(sim_random *random, uint64_t bound) {
   return bound == 0 ? 0 : sim_random_next(random) % bound;
 }
 
+size_t sim_random_size(sim_random *random, size_t bound) {
+  return (size_t)sim_random_below(random, bound);
+}
+
 int sim_random_chance(sim_random *random, uint32_t parts) {
   if (parts == 0) {
     return 0;

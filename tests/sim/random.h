@@ -23,6 +23,9 @@ uint64_t sim_random_next(sim_random *random);
 /* A number from 0 to |bound| - 1; 0 if |bound| is 0. */
 uint64_t sim_random_below(sim_random *random, uint64_t bound);
 
+/* The same for sizes. */
+size_t sim_random_size(sim_random *random, size_t bound);
+
 /* 1 with probability |parts| in a million, else 0. */
 int sim_random_chance(sim_random *random, uint32_t parts);
 
