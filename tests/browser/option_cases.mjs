@@ -98,6 +98,7 @@ export const OPTION_CASES = [
   refused('unknown-option', ['--no-such-option'], 2, /no-such-option/),
   refused('port-too-high', ['--port', '65536'], 2, /port/),
   refused('port-no-number', ['--port', '44e3'], 2, /port/),
+  refused('port-below-1024', ['--port', '80'], 2, /1024/, ['node', 'iwa']),
   refused('listen-no-address', ['--port', '0', '--listen', 'not-an-address'], 2,
     /not-an-address/),
   refused('address-not-available', ['--port', '0', '--listen', '192.0.2.1'], 5,
@@ -107,7 +108,7 @@ export const OPTION_CASES = [
   refused('permission-denied', ['--port', '0', '--no-permission'], 4, /./, ['iwa']),
   {
     name: 'permission-denied',
-    kinds: ['native', 'node'],
+    kinds: ['native'],
     cannot: () => firstFreePort() <= 80 ? 'everybody may bind port 80 here' : null,
     async run(kind) {
       const it = kind.process(['--port', '80']);
