@@ -53,6 +53,7 @@ struct h3_request {
   int responded;
   int waiting; /* for the peer's SETTINGS */
   struct wt_session *session;
+  int session_closed; /* by the peer's CLOSE: nothing may follow it */
   h3_request *next, **link;
 };
 

@@ -300,6 +300,9 @@ static int on_data(nghttp3_conn *nghttp3, int64_t stream_id,
   if (request && request->session) {
     return result(wt_session_on_data(request->session, data, len));
   }
+  if (request && request->session_closed) {
+    h3_request_abort(request, NGHTTP3_H3_MESSAGE_ERROR);
+  }
   return 0;
 }
 

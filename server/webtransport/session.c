@@ -207,6 +207,25 @@ static int malformed(wt_session *session) {
   return 0;
 }
 
+/* The session ends here; FIN is all that may follow, and |rest| octets do. */
+static int on_close_capsule(wt_session *session, const wt_capsule *capsule,
+                            size_t rest) {
+  h3_request *request = session->request;
+  int rv;
+
+  request->session_closed = 1;
+  if (rest) {
+    return malformed(session);
+  }
+  rv = h3_request_write(request, NULL, 0, 1);
+  if (rv != 0) {
+    return rv;
+  }
+  end_session(session, WT_CLOSED_BY_CLIENT, capsule->code, capsule->reason,
+              capsule->reason_len);
+  return 0;
+}
+
 int wt_session_on_data(wt_session *session, const uint8_t *data, size_t len) {
   while (len) {
     wt_capsule capsule;
@@ -220,10 +239,7 @@ int wt_session_on_data(wt_session *session, const uint8_t *data, size_t len) {
     data += consumed;
     len -= consumed;
     if (rv == 1 && capsule.type == WT_CAPSULE_CLOSE) {
-      session->close_received = 1;
-      session->close_code = capsule.code;
-      session->close_reason_len = capsule.reason_len;
-      memcpy(session->close_reason, capsule.reason, capsule.reason_len);
+      return on_close_capsule(session, &capsule, len);
     }
   }
   return 0;
@@ -239,8 +255,7 @@ int wt_session_on_fin(wt_session *session) {
   if (rv != 0) {
     return rv;
   }
-  end_session(session, WT_CLOSED_BY_CLIENT, session->close_code,
-              session->close_reason, session->close_reason_len);
+  end_session(session, WT_CLOSED_BY_CLIENT, 0, NULL, 0);
   return 0;
 }
 

@@ -46,10 +46,6 @@ struct wt_session {
   wt_session *next;
   wt_stream *streams;
   wt_capsule_parser capsules;
-  int close_received;
-  uint32_t close_code;
-  size_t close_reason_len;
-  uint8_t close_reason[WT_CLOSE_REASON_MAX];
 };
 
 struct wt_conn {
