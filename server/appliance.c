@@ -41,6 +41,7 @@ struct appliance {
   uint64_t tick_deadline;
   int tick_failed;
   int stopping;
+  uint8_t served[CM_HASH_LEN]; /* the certificate that new handshakes get */
   uint64_t rotations;
   uint64_t sessions_total;
   open_session *sessions;
@@ -126,6 +127,11 @@ static void emit_certificates(appliance *a) {
   emit(a, event);
 }
 
+static int serves_active(const appliance *a) {
+  return memcmp(a->served, cm_manager_active(a->certificates)->sha256,
+                CM_HASH_LEN) == 0;
+}
+
 /* Serves the active certificate from now on.  Nothing changes on error. */
 static int serve_active(appliance *a) {
   tls_context *tls;
@@ -136,6 +142,7 @@ static int serve_active(appliance *a) {
     return rv;
   }
   quic_endpoint_set_tls(a->endpoint, tls);
+  memcpy(a->served, cm_manager_active(a->certificates)->sha256, CM_HASH_LEN);
   ++a->rotations;
   emit_certificates(a);
   return 0;
@@ -160,7 +167,8 @@ static void tick(appliance *a) {
   int64_t seconds;
   int rv = cm_manager_tick(a->certificates, a->now.wall, &next);
 
-  if (rv == 1) {
+  /* What could not be served at the last tick is tried again. */
+  if (rv == 1 || (rv == 0 && !serves_active(a))) {
     rv = serve_active(a);
   }
   if (rv < 0) {
@@ -391,10 +399,24 @@ cJSON *appliance_command(appliance *a, const cJSON *command,
 
 /* ---- Life ---- */
 
+/* The first host that a URL can name: a wildcard stands for many, and is none
+   itself.  NULL if there is none. */
+static const char *link_host(const appliance_config *config) {
+  size_t i;
+
+  for (i = 0; i < config->nhosts; ++i) {
+    if (config->hosts[i][0] != '*') {
+      return config->hosts[i];
+    }
+  }
+  return NULL;
+}
+
 int appliance_new(appliance **pappliance, const appliance_config *config,
                   const appliance_time *now) {
   cm_config certificates;
   quic_endpoint_config endpoint;
+  const char *host;
   tls_context *tls;
   appliance *a;
   int rv;
@@ -424,7 +446,12 @@ int appliance_new(appliance **pappliance, const appliance_config *config,
   }
   rv = CM_ERR_NOMEM;
   a->closed = cJSON_CreateArray();
-  a->host = strdup(config->hosts[0]);
+  host = link_host(config);
+  if (!host) {
+    rv = CM_ERR_HOST;
+    goto fail;
+  }
+  a->host = strdup(host);
   a->path = strdup(config->path ? config->path : APPLIANCE_DEFAULT_PATH);
   if (!a->closed || !a->host || !a->path) {
     goto fail;
@@ -467,6 +494,7 @@ int appliance_new(appliance **pappliance, const appliance_config *config,
     tls_context_unref(tls);
     goto fail;
   }
+  memcpy(a->served, cm_manager_active(a->certificates)->sha256, CM_HASH_LEN);
   tick(a);
   *pappliance = a;
   return 0;

@@ -31,7 +31,8 @@ typedef struct appliance_time {
 } appliance_time;
 
 typedef struct appliance_config {
-  /* What the certificates are for; the first is the host of the link. */
+  /* What the certificates are for; the first that is no
+     wildcard is the host of the link. */
   const char *const *hosts;
   size_t nhosts;
   /* The port that clients connect to. */
