@@ -11,8 +11,8 @@ const COPIED_MS = 1500;
 export class ConnectView {
   /** @type {import('../server/types.d.ts').Published|undefined} */
   #published;
-  #url = byId('url', HTMLOutputElement);
-  #link = byId('link', HTMLOutputElement);
+  #url = byId('url', HTMLElement);
+  #link = byId('link', HTMLElement);
   #copied = byId('copied', HTMLElement);
   #buttons = [...document.querySelectorAll('button.copy')]
     .filter((found) => found instanceof HTMLButtonElement);
@@ -30,7 +30,7 @@ export class ConnectView {
     this.#url.textContent = published?.url ?? '';
     this.#link.textContent = published?.link ?? '';
     for (const use of USES) {
-      const output = byId(use, HTMLOutputElement);
+      const output = byId(use, HTMLElement);
       const hex = this.#hex(use);
       if (output.dataset.hex === hex) continue;
       const replaced = Boolean(output.dataset.hex) && hex !== '';
@@ -79,11 +79,12 @@ export class ConnectView {
     const said = await copy(text) ? 'Copied' : 'Refused';
     button.textContent = said;
     this.#copied.textContent = said === 'Copied'
-      ? `${(button.getAttribute('aria-label') ?? label).replace(/^Copy/, 'Copied')}`
+      ? (button.getAttribute('aria-label') ?? label).replace(/^Copy/, 'Copied')
       : 'The browser refused to copy';
+    const told = this.#copied.textContent;
     setTimeout(() => {
       button.textContent = label;
-      this.#copied.textContent = '';
+      if (this.#copied.textContent === told) this.#copied.textContent = '';
     }, COPIED_MS);
   }
 }

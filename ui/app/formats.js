@@ -98,9 +98,10 @@ export function logLine(event) {
       return { level: 'info',
         text: `Session ${event.session} opened by ${plain(event.peer)} on ${plain(event.path)}` };
     case 'session-closed':
-      return { level: 'info', text: `Session ${event.session} closed by ${
-        event.by === 'connection' ? 'the end of its connection' : `the ${plain(event.by)}`
-      }, code ${event.code}${event.reason ? `, “${plain(event.reason)}”` : ''}` };
+      return { level: 'info', text: event.by === 'connection'
+        ? `Session ${event.session} ended with its connection`
+        : `Session ${event.session} closed by the ${plain(event.by)}, code ${event.code}${
+          event.reason ? `, “${plain(event.reason)}”` : ''}` };
     case 'log':
       return { level: plain(event.level, 16), text: plain(event.text, 2000) };
   }

@@ -64,7 +64,7 @@ test('logLine has a line for each event that a person should see', () => {
   assert.deepEqual(logLine({ type: 'session-closed', session: 3, by: 'client', code: 7, reason: 'a\nb' }),
     { level: 'info', text: 'Session 3 closed by the client, code 7, “a\ufffdb”' });
   assert.match(logLine({ type: 'session-closed', session: 3, by: 'connection', code: 0, reason: '' })?.text ?? '',
-    /the end of its connection, code 0$/);
+    /ended with its connection$/);
   assert.match(logLine({ type: 'certificates', link: '', hashes: [
     { use: 'standby', hex: '11'.repeat(32), b64url: '' }, { use: 'active', hex: HEX, b64url: B64URL }] })?.text ?? '',
   /ba7816bf8f01cfea… is active/);

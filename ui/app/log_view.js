@@ -12,8 +12,19 @@ export class LogView {
   /** @type {{level: string, text: string, at: Date}[]} */
   #waiting = [];
   #ask = perFrame(() => this.#draw());
+  #atEnd = true;
+  #size = '';
 
   constructor() {
+    this.#scroll.addEventListener('scroll', () => {
+      const { scrollTop, scrollHeight, clientHeight } = this.#scroll;
+      // It scrolls of itself when its box or its lines change their size.
+      if (this.#size !== `${scrollHeight} ${clientHeight}`) return;
+      this.#atEnd = scrollTop + clientHeight >= scrollHeight - 8;
+    });
+    const resized = new ResizeObserver(() => this.#follow());
+    resized.observe(this.#scroll);
+    resized.observe(this.#list);
     byId('log-clear', HTMLButtonElement).addEventListener('click', () => {
       this.#waiting = [];
       this.#list.replaceChildren();
@@ -33,8 +44,6 @@ export class LogView {
   }
 
   #draw() {
-    const { scrollTop, scrollHeight, clientHeight } = this.#scroll;
-    const atEnd = scrollTop + clientHeight >= scrollHeight - 8;
     this.#list.append(...this.#waiting.map(({ level, text, at }) =>
       element('li', { 'data-level': level },
         element('time', { datetime: at.toISOString() }, clock(at)),
@@ -43,6 +52,12 @@ export class LogView {
     this.#waiting = [];
     while (this.#list.childElementCount > MAX) this.#list.firstElementChild?.remove();
     this.#empty.hidden = this.#list.childElementCount > 0;
-    if (atEnd) this.#scroll.scrollTop = this.#scroll.scrollHeight;
+    this.#follow();
+  }
+
+  #follow() {
+    const { scrollHeight, clientHeight } = this.#scroll;
+    this.#size = `${scrollHeight} ${clientHeight}`;
+    if (this.#atEnd) this.#scroll.scrollTop = scrollHeight;
   }
 }

@@ -79,7 +79,8 @@ function drawState() {
   byId('state-text', HTMLElement).textContent = says;
   toggle.textContent = button;
   toggle.dataset.does = does;
-  toggle.disabled = busy;
+  // Not |disabled|, which would take the focus away from the keyboard.
+  toggle.ariaDisabled = String(busy);
   fields.disabled = fortnight.state !== 'stopped';
   rotate.disabled = fortnight.state !== 'serving';
   connect.wait(fortnight.state === 'starting' ? 'Starting; if Chromium asks, allow the network'
@@ -193,13 +194,14 @@ problemAction.addEventListener('click', () => {
   start({ ...options, ...actionOptions }).catch(() => {});
 });
 rotate.addEventListener('click', async () => {
-  rotate.disabled = true;
+  if (rotate.ariaDisabled === 'true') return;
+  rotate.ariaDisabled = 'true';
   try {
     await fortnight.rotate();
   } catch (error) {
     log.add('error', `not rotated: ${/** @type {Error} */ (error).message}`);
   }
-  drawState();
+  rotate.ariaDisabled = 'false';
 });
 
 drawFields();
