@@ -74,6 +74,9 @@ SOURCES := $(call for_us,$(filter-out $(PROGRAMS) %_test.c,$(found)))
 SIM := $(call for_us,$(filter-out %_test.c,$(found_sim)))
 TESTS := $(call for_us,$(filter %_test.c,$(found) $(found_sim)))
 BENCH := $(wildcard tests/bench/*.c)
+MAINS := $(wildcard $(if $(filter wasm,$(VARIANT)), \
+  server/main_web.c directsockets/bare_echo.c,server/main.c))
+BENCH_SOURCES := $(if $(filter-out wasm,$(VARIANT)),$(BENCH))
 
 objects = $(patsubst %.c,$(B)/%.o,$(1))
 
@@ -99,9 +102,11 @@ lib: $(LIBS)
 program: $(PROGRAM)
 tests: $(TEST_PROGRAMS)
 bench: $(BENCH_PROGRAMS)
+# Every object of this variant, for the compiler's warnings (scripts/lint.sh).
+objects: $(call objects,$(SOURCES) $(SIM) $(TESTS) $(MAINS) $(BENCH_SOURCES))
 list-tests:
 	@echo $(TEST_PROGRAMS)
-.PHONY: all lib program tests bench list-tests
+.PHONY: all lib program tests bench objects list-tests
 
 # --- rules -------------------------------------------------------------------
 
