@@ -199,7 +199,6 @@ async function main() {
 
   for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
     process.on(signal, () => {
-      endEverything();
       console.error(`ended by ${signal}`);
       process.exit(130);
     });
@@ -217,11 +216,12 @@ async function main() {
   process.exitCode = count.failed === 0 && count.passed > 0 ? 0 : 1;
 }
 
+process.on('exit', endEverything);
 try {
   await main();
 } catch (error) {
   console.error(`tests/browser: ${/** @type {Error} */ (error).message}`);
   process.exitCode = 2;
-} finally {
-  endEverything();
 }
+// A wait that timed out may still hold the event loop.
+process.exit();

@@ -4,6 +4,7 @@
 
 import { createSocket } from 'node:dgram';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { startDeno } from './clients/deno.mjs';
 import { run, start } from './process.mjs';
 import { startServer } from './servers/server.mjs';
 import { expect, expectEqual, step, until } from './step.mjs';
@@ -129,6 +130,33 @@ export const OPTION_CASES = [
     },
   },
   {
+    // Deno, for it starts fastest.
+    name: 'sigterm-tells-clients',
+    async run(kind) {
+      const server = await startServer(kind);
+      const client = await startDeno();
+      try {
+        const { url, hashes } = server.ready;
+        const params = {
+          id: 'it', url, hashes: hashes.map(({ hex }) => hex), fin: false, stepMs: 10_000,
+        };
+        const ask = async (/** @type {string} */ name) => {
+          const answer = await step(`the client runs "${name}"`, client.run(name, params));
+          expect(answer.ok, answer.error ?? 'no answer');
+        };
+        await ask('hold');
+        const over = ask('over');
+        over.catch(() => {});
+        await stopsClean(server, () => server.running.kill('SIGTERM'));
+        await over;
+        await client.stop();
+      } finally {
+        client.remove();
+        server.running.scratch.remove();
+      }
+    },
+  },
+  {
     name: 'ctrl-c',
     async run(kind) {
       // A terminal signals the whole group.
@@ -153,7 +181,8 @@ export const OPTION_CASES = [
         await until('the browser is being launched', () => running.scratch.family()
           .some((it) => it.name.startsWith('chrom')), 30_000);
         running.kill('SIGTERM');
-        await step('it ends', running.exited, 30_000);
+        const { code, signal } = await step('it ends', running.exited, 30_000);
+        expectEqual(signal ?? code, 0, `the exit code (${running.stderr().trim()})`);
         await running.scratch.gone('no process is left');
       } finally {
         running.scratch.remove();

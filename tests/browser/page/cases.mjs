@@ -634,6 +634,13 @@ const CASES = {
     await close(it.wt, 'closing the held session');
   },
 
+  /** @param {Params & {id: string}} params  the server goes */
+  over: async (params) => {
+    const { wt } = heldSession(params.id);
+    await step('the held session ends', wt.closed.then(() => {}, () => {}));
+    held.delete(params.id);
+  },
+
   /**
    * The certificate has just been swapped.
    * @param {Params & {id: string, before: {active: string, standby: string}, now: {active: string, standby: string}}} params
