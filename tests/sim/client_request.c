@@ -61,7 +61,7 @@ static size_t control_stream(sim_client *client, uint8_t *dest) {
       {0x2b603742, 1},
       {0x1f * sim_random_below(client->config.random, 1u << 24) + 0x21,
        sim_random_below(client->config.random, 1u << 30)}};
-  uint8_t payload[128];
+  uint8_t payload[128] = {0};
   size_t len = 0, n, i;
 
   for (i = 0; i < sizeof(settings) / sizeof(settings[0]); ++i) {
