@@ -58,6 +58,7 @@ void h3_request_on_abort(h3_conn *h3, int64_t stream_id) {
 
   for (request = h3->requests; request; request = request->next) {
     if (request->stream_id == stream_id) {
+      request->waiting = 0;
       if (request->session) {
         wt_session_on_abort(request->session);
       }
