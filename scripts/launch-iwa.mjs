@@ -46,6 +46,10 @@ const ARGS = [
   '--no-default-browser-check',
 ];
 
+/* What takes longer hangs; a machine with much else to do is merely slow. */
+const CDP_MS = 30_000;
+const LAUNCH_MS = 60_000;
+
 /* The profile folders' names, before the process id of who made them. */
 const PROFILE = 'fortnight-profile-';
 
@@ -144,7 +148,7 @@ function developmentId() {
  * @typedef {object} Browser
  * @property {Page} page the app's window, or the first tab
  * @property {BrowserContext} context
- * @property {Promise<void>} closed resolved when the page is gone, whoever closed it
+ * @property {Promise<'closed'|'crashed'>} closed resolved when the page is gone
  * @property {() => Promise<void>} close ends the browser and removes its profile
  */
 
@@ -188,12 +192,12 @@ async function launch({ headless = !hasDisplay(), args = [], executablePath = fi
       handleSIGINT: false,
       handleSIGTERM: false,
       handleSIGHUP: false,
-      timeout: 30_000,
+      timeout: LAUNCH_MS,
     });
     return {
       context,
       close: async () => {
-        await within(10_000, 'closing Chromium', context.close()).catch(() => {});
+        await within(CDP_MS, 'closing Chromium', context.close()).catch(() => {});
         remove();
         process.off('exit', remove);
       },
@@ -207,12 +211,12 @@ async function launch({ headless = !hasDisplay(), args = [], executablePath = fi
 
 /**
  * @param {Page} page
- * @returns {Promise<void>}
+ * @returns {Browser['closed']}
  */
 function gone(page) {
   return new Promise((resolve) => {
-    page.once('close', () => resolve());
-    page.once('crash', () => resolve());
+    page.once('close', () => resolve('closed'));
+    page.once('crash', () => resolve('crashed'));
   });
 }
 
@@ -238,22 +242,22 @@ export async function launchIwa({ folder, grant = true, args = [], ...rest }) {
     const [blank] = context.pages();
     const browser = context.browser();
     if (!browser) throw new Error('Chromium gave no browser session');
-    const cdp = await within(5_000, 'CDP', browser.newBrowserCDPSession());
+    const cdp = await within(CDP_MS, 'CDP', browser.newBrowserCDPSession());
     const origin = `isolated-app://${developmentId()}`;
     const manifestId = `${origin}/`;
-    await within(20_000, 'PWA.install',
+    await within(LAUNCH_MS, 'PWA.install',
       cdp.send('PWA.install', { manifestId, installUrlOrBundleUrl: server.url }));
     if (grant) {
       // What is not in the list is denied: the copy buttons need the last.
-      await within(5_000, 'Browser.grantPermissions', cdp.send('Browser.grantPermissions', {
+      await within(CDP_MS, 'Browser.grantPermissions', cdp.send('Browser.grantPermissions', {
         origin, permissions: ['localNetwork', 'loopbackNetwork', 'clipboardSanitizedWrite'] }));
     }
     const [page] = await Promise.all([
-      context.waitForEvent('page', { timeout: 15_000 }),
-      within(15_000, 'PWA.launch', cdp.send('PWA.launch', { manifestId })),
+      context.waitForEvent('page', { timeout: CDP_MS }),
+      within(CDP_MS, 'PWA.launch', cdp.send('PWA.launch', { manifestId })),
     ]);
-    await page.waitForURL(`${manifestId}**`, { timeout: 15_000 });
-    await page.waitForFunction(() => 'fortnight' in globalThis, undefined, { timeout: 15_000 });
+    await page.waitForURL(`${manifestId}**`, { timeout: CDP_MS });
+    await page.waitForFunction(() => 'fortnight' in globalThis, undefined, { timeout: CDP_MS });
     await blank?.close();
     const { close } = launched;
     return {
@@ -294,7 +298,7 @@ export async function launchClient(options = {}) {
   try {
     const { context, close } = await launch(options);
     const page = context.pages()[0] ?? await context.newPage();
-    await page.goto(`http://localhost:${port}/`, { timeout: 15_000 });
+    await page.goto(`http://localhost:${port}/`, { timeout: CDP_MS });
     return {
       page, context, closed: gone(page),
       close: async () => {

@@ -92,23 +92,17 @@ function parseOptions(args) {
   } });
 }
 
-/** @param {ApplianceEvent[]} events */
-function print(events) {
-  for (const event of events) {
-    if (event.type === 'log') say(`${event.level}: ${event.text}`);
-  }
-}
-
 /**
  * @param {import('playwright-core').Page} page
  * @param {ApplianceOptions} options
+ * @param {(events: ApplianceEvent[]) => void} onEvents
  * @param {boolean} headless
  * @returns {Promise<ReadyEvent>}
  */
-async function start(page, options, headless) {
-  await page.exposeFunction('fortnightEvents', print);
+async function start(page, options, onEvents, headless) {
+  await page.exposeFunction('fortnightEvents', onEvents);
   const started = page.evaluate(async (options) => {
-    const { fortnight, fortnightEvents } = /** @type {{fortnight: Page, fortnightEvents: typeof print}} */ (
+    const { fortnight, fortnightEvents } = /** @type {{fortnight: Page, fortnightEvents: typeof onEvents}} */ (
       /** @type {unknown} */ (globalThis));
     fortnight.listen(fortnightEvents);
     try {
@@ -167,8 +161,27 @@ async function main(args, signal) {
       args: headless ? ['--window-size=1280,900'] : [],
     });
     const { page, closed } = app;
-    const over = Promise.race([closed.then(() => 'the window was closed'), signal]);
-    const ready = await Promise.race([start(page, options, headless), over]).catch(async (error) => {
+    const gone = closed.then((how) => {
+      if (how === 'crashed') throw new ApplianceError('internal', 'the page crashed');
+      return 'the window was closed';
+    });
+    let serving = false;
+    /** @type {(error: ApplianceError) => void} */
+    let fault = () => {};
+    const faulted = new Promise((/** @type {(never: never) => void} */ _, reject) => { fault = reject; });
+    const onEvents = (/** @type {ApplianceEvent[]} */ events) => {
+      for (const event of events) {
+        if (event.type === 'log') say(`${event.level}: ${event.text}`);
+        // A failure to start is told by start() itself.
+        if (event.type !== 'error' || !serving) continue;
+        // In a window the person can read it, and press Start again.
+        if (headless) fault(new ApplianceError(event.code, event.text));
+        else say(`error: ${event.text}`);
+      }
+    };
+    const over = Promise.race([gone, faulted, signal]);
+    over.catch(() => {});
+    const ready = await Promise.race([start(page, options, onEvents, headless), over]).catch(async (error) => {
       if (headless) await screenshot(page);
       throw error;
     });
@@ -176,6 +189,7 @@ async function main(args, signal) {
       say(`stopping: ${ready}`);
       return 0;
     }
+    serving = true;
     const { url, link, hashes } = ready;
     if (values.control !== undefined) {
       control = await openControl({ path: values.control, own: false,

@@ -7,7 +7,7 @@
  */
 import { launchClient, within } from './launch-iwa.mjs';
 
-const STEP_MS = 10_000;
+const STEP_MS = 30_000;
 
 /**
  * @param {string} link
