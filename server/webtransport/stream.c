@@ -78,6 +78,22 @@ static int is_early(const wt_stream *stream) {
   return !stream->session && stream->link;
 }
 
+/* A unidirectional stream is over for QUIC as soon as all of it has come, and
+   that may be before its session: then it goes on without. */
+static void detach(wt_stream *stream) {
+  stream->ghost.id = -1;
+  stream->ghost.conn = stream->quic->conn;
+  stream->ghost.write_closed = 1;
+  stream->quic = &stream->ghost;
+}
+
+/* No QUIC will tell that a detached stream is closed. */
+static void close_detached(wt_stream *stream) {
+  if (stream->quic == &stream->ghost) {
+    wt_stream_on_close(stream);
+  }
+}
+
 wt_stream *wt_conn_on_stream(wt_conn *wt, quic_stream *quic,
                              uint64_t session_id, int *perror) {
   wt_session *session = wt_conn_find(wt, session_id);
@@ -173,6 +189,7 @@ int wt_session_adopt_early_streams(wt_session *session) {
         rv = wt_stream_on_data(stream, early, len, stream->early_fin);
       }
     }
+    close_detached(stream);
     mem->free(early, mem->user_data);
   }
   return rv;
@@ -189,13 +206,17 @@ void wt_conn_refuse_early_streams(wt_conn *wt, uint64_t session_id) {
       forget_early(wt, stream);
       quic_conn_consume(wt->conn, NULL, held);
       refuse(stream->quic, WT_BUFFERED_STREAM_REJECTED);
+      close_detached(stream);
     }
   }
 }
 
 void wt_conn_drop_early_streams(wt_conn *wt) {
   while (wt->early_streams) {
-    forget_early(wt, wt->early_streams);
+    wt_stream *stream = wt->early_streams;
+
+    forget_early(wt, stream);
+    close_detached(stream);
   }
 }
 
@@ -266,6 +287,9 @@ void wt_stream_on_close(wt_stream *stream) {
       session->app->on_stream_closed(session->app->user, stream);
     }
     list_remove(stream);
+  } else if (is_early(stream) && stream->early_fin) {
+    detach(stream);
+    return;
   } else if (is_early(stream)) {
     size_t held = stream->early_len;
 

@@ -34,6 +34,8 @@ struct wt_stream {
   uint8_t *early;
   size_t early_len;
   int early_fin;
+  /* |quic| of a stream that QUIC was done with before its session came. */
+  quic_stream ghost;
 };
 
 struct wt_session {

@@ -277,127 +277,6 @@ static void test_other_protocols(void **state) {
   check_world_end(world);
 }
 
-/* Streams and datagrams that come before their session wait for it. */
-static void test_streams_before_the_session(void **state) {
-  sim_world *world = check_world(54);
-  const sim_request request = {.authority = "localhost:4433", .path = "/echo"};
-  int64_t session, bidi[4], uni;
-  sim_peer *peer;
-  size_t i;
-
-  (void)state;
-  bystander_begin(&by, world);
-  peer = sim_world_connect(world, "h3");
-  assert_non_null(peer);
-  assert_int_equal(sim_client_session_reserve(peer->client, &session), 0);
-  for (i = 0; i < 4; ++i) {
-    assert_int_equal(sim_client_open_bidi(peer->client, session, &bidi[i]), 0);
-    sim_client_stream_write(peer->client, bidi[i], (const uint8_t *)"early", 5,
-                            1);
-  }
-  assert_int_equal(sim_client_open_uni(peer->client, session, &uni), 0);
-  sim_client_stream_write(peer->client, uni, (const uint8_t *)"uni", 3, 0);
-  assert_int_equal(
-      sim_client_datagram(peer->client, session, (const uint8_t *)"d", 1), 0);
-  assert_int_equal(sim_world_pass(world, 2 * SIM_SECOND), 0);
-  for (i = 0; i < 4; ++i) {
-    assert_false(sim_is_stream_ended(peer, bidi[i]));
-  }
-  assert_false(peer->closed);
-  bystander_go_on(&by);
-
-  assert_int_equal(sim_client_session_request(peer->client, session, &request),
-                   0);
-  RUN_UNTIL(world, sim_is_answered, peer, session);
-  assert_int_equal(sim_peer_find_session(peer, session)->status, 200);
-  for (i = 0; i < 4; ++i) {
-    RUN_UNTIL(world, sim_is_stream_ended, peer, bidi[i]);
-    check_bytes(sim_peer_find_stream(peer, bidi[i]), "early", 5);
-  }
-  RUN_UNTIL(world, sim_is_datagrams, peer, 1);
-  sim_client_stream_write(peer->client, uni, (const uint8_t *)"late", 4, 1);
-  RUN_UNTIL(world, sim_is_server_streams, peer, 1);
-  bystander_end(&by, world);
-  check_world_end(world);
-}
-
-/* Too many of them: the rest is refused, the connection stays. */
-static void test_flood_before_the_session(void **state) {
-  sim_world *world = check_world(55);
-  const sim_request request = {.authority = "localhost:4433", .path = "/echo"};
-  int64_t session, ids[90];
-  static uint8_t data[20000];
-  size_t i, rejected = 0, echoed = 0;
-  sim_peer *peer;
-
-  (void)state;
-  bystander_begin(&by, world);
-  peer = sim_world_connect(world, "h3");
-  assert_non_null(peer);
-  assert_int_equal(sim_client_session_reserve(peer->client, &session), 0);
-  for (i = 0; i < 90; ++i) {
-    assert_int_equal(sim_client_open_bidi(peer->client, session, &ids[i]), 0);
-    sim_client_stream_write(peer->client, ids[i], data, sizeof(data), 1);
-    if (i % 10 == 0) {
-      bystander_go_on(&by);
-      assert_int_equal(sim_world_pass(world, 100 * SIM_MILLISECOND), 0);
-    }
-  }
-  assert_int_equal(sim_world_pass(world, 3 * SIM_SECOND), 0);
-  assert_false(peer->closed);
-  for (i = 0; i < 90; ++i) {
-    const sim_peer_stream *stream = sim_peer_find_stream(peer, ids[i]);
-
-    if (stream->reset || stream->stopped) {
-      ++rejected;
-      assert_true((stream->reset ? stream->reset_code : stream->stopped_code) ==
-                  SIM_WT_BUFFERED_STREAM_REJECTED);
-    }
-  }
-  assert_in_range(rejected, 1, 89);
-  assert_int_equal(sim_client_session_request(peer->client, session, &request),
-                   0);
-  assert_int_equal(sim_world_pass(world, 10 * SIM_SECOND), 0);
-  for (i = 0; i < 90; ++i) {
-    echoed += sim_peer_find_stream(peer, ids[i])->fin &&
-              sim_peer_find_stream(peer, ids[i])->len == sizeof(data);
-  }
-  assert_int_equal(echoed + rejected, 90);
-  assert_false(peer->closed);
-  bystander_end(&by, world);
-  check_world_end(world);
-}
-
-/* Streams that come after their session has gone. */
-static void test_streams_after_the_session(void **state) {
-  sim_world *world = check_world(56);
-  const sim_peer_stream *stream;
-  sim_peer *peer;
-  int64_t session, id;
-
-  (void)state;
-  bystander_begin(&by, world);
-  peer = sim_world_connect(world, "h3");
-  assert_non_null(peer);
-  session = sim_world_session(world, peer, "/echo");
-  assert_int_equal(sim_client_session_close(peer->client, session, 0, NULL), 0);
-  assert_int_equal(sim_world_pass(world, SIM_SECOND), 0);
-  assert_int_equal(sim_client_open_bidi(peer->client, session, &id), 0);
-  sim_client_stream_write(peer->client, id, (const uint8_t *)"late", 4, 0);
-  sim_client_datagram(peer->client, session, (const uint8_t *)"late", 4);
-  assert_int_equal(sim_world_pass(world, 3 * SIM_SECOND), 0);
-  stream = sim_peer_find_stream(peer, id);
-  assert_true(stream->reset || stream->stopped);
-  assert_true((stream->reset ? stream->reset_code : stream->stopped_code) ==
-              SIM_WT_SESSION_GONE);
-  assert_int_equal(peer->ndatagrams, 0);
-  assert_false(peer->closed);
-  session = sim_world_session(world, peer, "/echo");
-  check_echo(world, peer, session, "new", 3);
-  bystander_end(&by, world);
-  check_world_end(world);
-}
-
 static void test_datagrams_to_nowhere(void **state) {
   sim_world *world = check_world(57);
   sim_peer *peer;
@@ -602,9 +481,6 @@ int main(void) {
       cmocka_unit_test(test_capsules),
       cmocka_unit_test(test_unknown_path),
       cmocka_unit_test(test_other_protocols),
-      cmocka_unit_test(test_streams_before_the_session),
-      cmocka_unit_test(test_flood_before_the_session),
-      cmocka_unit_test(test_streams_after_the_session),
       cmocka_unit_test(test_datagrams_to_nowhere),
       cmocka_unit_test(test_request_before_settings),
       cmocka_unit_test(test_random_streams),
