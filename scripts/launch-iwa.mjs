@@ -295,8 +295,11 @@ export async function launchClient(options = {}) {
     server.close();
     server.closeAllConnections();
   };
+  /** @type {Awaited<ReturnType<typeof launch>>|undefined} */
+  let launched;
   try {
-    const { context, close } = await launch(options);
+    launched = await launch(options);
+    const { context, close } = launched;
     const page = context.pages()[0] ?? await context.newPage();
     await page.goto(`http://localhost:${port}/`, { timeout: CDP_MS });
     return {
@@ -307,6 +310,7 @@ export async function launchClient(options = {}) {
       },
     };
   } catch (error) {
+    await launched?.close();
     stop();
     throw error;
   }

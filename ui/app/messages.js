@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What went wrong, in words, with the way out.  Pure. */
 
+import { DEFAULTS, PORT_MIN } from './options.js';
+
 /**
  * @typedef {object} Message
  * @property {string} title
@@ -26,9 +28,17 @@ const FEATURES = Object.freeze({
  * @returns {Message}
  */
 export function explain(code, text, options, permissions = {}) {
-  const port = options.port ?? 4433;
+  const port = options.port ?? DEFAULTS.port;
   switch (code) {
     case 'permission-denied': {
+      if (port > 0 && port < PORT_MIN) {
+        return {
+          title: `Port ${port} is not to be had`,
+          ways: [`The browser refuses ports below ${PORT_MIN}: take one from there up.`],
+          action: { label: 'Start on any free port', options: { port: 0 } },
+          fields: { port: 'Refused.' },
+        };
+      }
       const missing = Object.entries(FEATURES)
         .filter(([name]) => permissions[/** @type {keyof Permissions} */ (name)] !== 'granted')
         .map(([, words]) => words);

@@ -20,6 +20,11 @@ test('a denied permission names what is missing, and only that', () => {
   assert.match(ways({}), /allow the local network and other apps/);
 });
 
+test('a port below 1024 is no matter of permissions', () => {
+  assert.match(explain('permission-denied', '', { port: 80 }).title, /Port 80/);
+  assert.match(explain('permission-denied', '', { port: 0 }).title, /network/);
+});
+
 test('a busy port can be left by a button', () => {
   const { title, action, fields } = explain('port-busy', '', { port: 5000 });
   assert.match(title, /5000/);
