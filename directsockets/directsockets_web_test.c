@@ -487,27 +487,78 @@ static void test_opened_again(void **state) {
   ds_close(peer);
 }
 
-/* Nothing but failures: that is no socket any more. */
-static void test_given_up(void **state) {
+/* Whoever forges ever new addresses gets a few re-openings, and no more:
+   after that only those who have been reached before are sent to. */
+static void test_strangers_wait(void **state) {
   ds_options options = {.address = "0.0.0.0", .multicast = 1};
-  uint8_t ip[16];
+  static const uint8_t stranger_ip[16] = V4(127, 0, 0, 2);
+  ds_socket *peer = open_at("127.0.0.1");
+  ds_socket *stranger = open_at("127.0.0.2");
   ds_socket *socket;
-  int rv;
+  ds_counters counters;
+  uint8_t ip[16];
   uint8_t i;
 
   (void)state;
   memcpy(ip, group, 16);
   assert_int_equal(ds_open(&socket, &options), 0);
-  for (i = 1; i < 20; i++) {
+  send_one(socket, localhost4, port_of(peer), 0, 1);
+  assert_int_equal(receive_one(peer)->data[0], 0);
+  for (i = 1; i <= 10; i++) {
     ip[15] = i;
     send_one(socket, ip, 5000, 0xff, 1);
+    send_one(socket, localhost4, port_of(peer), i, 1);
+    assert_int_equal(receive_one(peer)->data[0], i);
   }
+  ds_count(socket, &counters);
+  assert_int_equal(counters.reopened, 4);
+  assert_int_equal(counters.dropped_out, 10);
+  send_one(socket, stranger_ip, port_of(stranger), 1, 1);
+  send_one(socket, localhost4, port_of(peer), 11, 1);
+  assert_int_equal(receive_one(peer)->data[0], 11);
+  ds_count(socket, &counters);
+  assert_int_equal(counters.dropped_out, 11);
+  assert_int_equal(ds_status(socket), 0);
+  ds_close(socket);
+  ds_close(stranger);
+  ds_close(peer);
+}
+
+/* clang-format off */
+EM_JS(void, take_class_away, (void), {
+  globalThis.classesTaken = [Module['UDPSocket'], globalThis.UDPSocket];
+  Module['UDPSocket'] = globalThis.UDPSocket = undefined;
+});
+
+EM_JS(void, give_class_back, (void), {
+  [Module['UDPSocket'], globalThis.UDPSocket] = globalThis.classesTaken;
+});
+/* clang-format on */
+
+/* It breaks, and the platform gives no other: that is no socket any more. */
+static void test_given_up(void **state) {
+  ds_options options = {.address = "0.0.0.0", .multicast = 1};
+  ds_socket *socket;
+  ds_socket *other;
+  int rv;
+
+  (void)state;
+  assert_int_equal(ds_open(&socket, &options), 0);
+  take_class_away();
+  assert_int_equal(ds_open(&other, &options), DS_ERR_NOT_SUPPORTED);
+  assert_null(other);
+  send_one(socket, group, 5000, 0xff, 1);
+  send_one(socket, localhost4, 5000, 1, 1);
   do {
     rv = ds_wait(PATIENCE);
     assert_true(rv > 0);
   } while (!(rv & DS_READY_ERROR));
   assert_int_equal(ds_status(socket), DS_ERR_IO);
+  /* It says so as long as it is asked; and closes without waiting for what
+     cannot be sent. */
+  assert_int_equal(ds_wait(-1), DS_READY_ERROR);
   ds_close(socket);
+  give_class_back();
 }
 
 /* What was sent before ds_close() is sent. */
@@ -568,6 +619,7 @@ int main(void) {
     cmocka_unit_test(test_refused_targets),
     cmocka_unit_test(test_ipv6_only),
     cmocka_unit_test(test_opened_again),
+    cmocka_unit_test(test_strangers_wait),
     cmocka_unit_test(test_given_up),
     cmocka_unit_test(test_close_flushes),
     cmocka_unit_test(test_memory_grows),
