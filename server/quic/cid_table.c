@@ -20,7 +20,12 @@ static size_t slot_of(const cid_table *table, const uint8_t *cid,
 
     hash += (table->key[i] + low) * ((table->key[i] >> 7 | 1) + high);
   }
-  hash *= table->key[3] | 1;
+  /* The sum keeps the order of counters, and slots in a row are one long
+     search: so it is mixed (MurmurHash3's end, which loses nothing). */
+  hash ^= hash >> 33;
+  hash *= UINT64_C(0xff51afd7ed558ccd);
+  hash ^= hash >> 33;
+  hash *= UINT64_C(0xc4ceb9fe1a85ec53);
   return (size_t)(hash >> 32) & (table->capacity - 1);
 }
 
