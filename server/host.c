@@ -6,7 +6,13 @@
 
 size_t host_default_names(const char *names[HOST_NAMES_MAX],
                           const char *address) {
-  if (strcmp(address, "0.0.0.0") == 0 || strcmp(address, "::") == 0) {
+  if (strcmp(address, "0.0.0.0") == 0) {
+    /* Not localhost first: a browser takes it for ::1, which is not served. */
+    names[0] = "127.0.0.1";
+    names[1] = "localhost";
+    return 2;
+  }
+  if (strcmp(address, "::") == 0) {
     names[0] = "localhost";
     names[1] = "127.0.0.1";
     names[2] = "::1";
