@@ -150,8 +150,8 @@ function receive(events) {
   }
 }
 
-/** @param {ApplianceOptions} options */
-async function start(options) {
+/** @param {ApplianceOptions} [options] */
+async function start(options = {}) {
   if (fortnight.state === 'stopped') {
     showProblem(undefined);
     fillFields(options);

@@ -23,7 +23,8 @@ export const DEFAULTS = Object.freeze({ address: '127.0.0.1', port: 4433 });
  * @returns {string[]}
  */
 export function defaultHosts(address) {
-  if (isWildcard(address)) return ['localhost', '127.0.0.1', '::1'];
+  if (address === '0.0.0.0') return ['127.0.0.1', 'localhost'];
+  if (address === '::') return ['localhost', '127.0.0.1', '::1'];
   return isLoopback(address) ? [address, 'localhost'] : [address];
 }
 

@@ -52,6 +52,7 @@ test('defaultHosts', () => {
   assert.deepEqual(defaultHosts('::1'), ['::1', 'localhost']);
   assert.deepEqual(defaultHosts('192.0.2.1'), ['192.0.2.1']);
   assert.equal(defaultHosts('::')[0], 'localhost');
+  assert.equal(defaultHosts('0.0.0.0')[0], '127.0.0.1');
 });
 
 test('parseFields has an error for each bad field, and for no other', () => {
