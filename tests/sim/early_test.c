@@ -78,23 +78,24 @@ static void test_early_streams_in_vain(void **state) {
   check_world_end(world);
 }
 
-/* Too many of them: the rest is refused, the connection stays. */
-static void test_flood_before_the_session(void **state) {
-  sim_world *world = check_world(55);
+/* |count| streams of |len| octets before their session.  Some are refused, the
+   others come back when the session is there.  Returns how many were refused.
+ */
+static size_t flood(sim_world *world, size_t count, size_t len) {
   const sim_request request = {.authority = "localhost:4433", .path = "/echo"};
-  int64_t session, ids[90];
-  static uint8_t data[20000];
+  static uint8_t data[60000];
+  int64_t session, ids[110];
   size_t i, rejected = 0, echoed = 0;
   sim_peer *peer;
 
-  (void)state;
+  assert_true(count <= 110 && len <= sizeof(data));
   bystander_begin(&by, world);
   peer = sim_world_connect(world, "h3");
   assert_non_null(peer);
   assert_int_equal(sim_client_session_reserve(peer->client, &session), 0);
-  for (i = 0; i < 90; ++i) {
+  for (i = 0; i < count; ++i) {
     assert_int_equal(sim_client_open_bidi(peer->client, session, &ids[i]), 0);
-    sim_client_stream_write(peer->client, ids[i], data, sizeof(data), 1);
+    sim_client_stream_write(peer->client, ids[i], data, len, 1);
     if (i % 10 == 0) {
       bystander_go_on(&by);
       assert_int_equal(sim_world_pass(world, 100 * SIM_MILLISECOND), 0);
@@ -102,7 +103,7 @@ static void test_flood_before_the_session(void **state) {
   }
   assert_int_equal(sim_world_pass(world, 3 * SIM_SECOND), 0);
   assert_false(peer->closed);
-  for (i = 0; i < 90; ++i) {
+  for (i = 0; i < count; ++i) {
     const sim_peer_stream *stream = sim_peer_find_stream(peer, ids[i]);
 
     if (stream->reset || stream->stopped) {
@@ -111,17 +112,34 @@ static void test_flood_before_the_session(void **state) {
                   SIM_WT_BUFFERED_STREAM_REJECTED);
     }
   }
-  assert_in_range(rejected, 1, 89);
   assert_int_equal(sim_client_session_request(peer->client, session, &request),
                    0);
   assert_int_equal(sim_world_pass(world, 10 * SIM_SECOND), 0);
-  for (i = 0; i < 90; ++i) {
+  for (i = 0; i < count; ++i) {
     echoed += sim_peer_find_stream(peer, ids[i])->fin &&
-              sim_peer_find_stream(peer, ids[i])->len == sizeof(data);
+              sim_peer_find_stream(peer, ids[i])->len == len;
   }
-  assert_int_equal(echoed + rejected, 90);
+  assert_int_equal(echoed + rejected, count);
+  assert_true(echoed > 0);
   assert_false(peer->closed);
   bystander_end(&by, world);
+  return rejected;
+}
+
+/* Too many of them, and too much in them: both have a limit of their own. */
+static void test_many_early_streams(void **state) {
+  sim_world *world = check_world(55);
+
+  (void)state;
+  assert_true(flood(world, 110, 1) > 0);
+  check_world_end(world);
+}
+
+static void test_much_in_early_streams(void **state) {
+  sim_world *world = check_world(64);
+
+  (void)state;
+  assert_true(flood(world, 12, 60000) > 0);
   check_world_end(world);
 }
 
@@ -159,7 +177,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_streams_before_the_session),
       cmocka_unit_test(test_early_streams_in_vain),
-      cmocka_unit_test(test_flood_before_the_session),
+      cmocka_unit_test(test_many_early_streams),
+      cmocka_unit_test(test_much_in_early_streams),
       cmocka_unit_test(test_streams_after_the_session),
   };
 

@@ -309,23 +309,34 @@ static void test_datagrams_to_nowhere(void **state) {
   check_world_end(world);
 }
 
-/* The request comes before the client's SETTINGS: it waits for them. */
+/* A CONNECT comes before the client's SETTINGS: it waits for them, for they
+   say whether the client can WebTransport at all.  A GET need not. */
 static void test_request_before_settings(void **state) {
   sim_world *world = check_world(58);
   sim_peer *peer = connect_mute(world);
-  /* :method GET, :scheme https, :path /, :authority "a": all from the static
-     table but the last. */
+  /* :method GET, :scheme https, :path /, :authority a */
   static const char get[] = "\x01\x08\x00\x00\xd1\xd7\xc1\x50\x01"
                             "a";
+  /* :method CONNECT, :scheme https, :path /echo, :authority a,
+     :protocol webtransport */
+  static const char connect[] = "\x01\x26\x00\x00\xcf\xd7\x51\x05/echo\x50\x01"
+                                "a\x27\x02:protocol\x0cwebtransport";
   int64_t id;
 
   (void)state;
   id = say(peer, 1, get, sizeof(get) - 1, 1);
+  RUN_UNTIL(world, sim_is_stream_ended, peer, id);
+  assert_true(sim_peer_find_stream(peer, id)->len > 0);
+
+  id = say(peer, 1, connect, sizeof(connect) - 1, 0);
   assert_int_equal(sim_world_pass(world, SIM_SECOND), 0);
   assert_false(peer->closed);
+  assert_int_equal(sim_peer_find_stream(peer, id)->len, 0);
+  assert_int_equal(world->sessions_opened, 0);
   say(peer, 0, SETTINGS, SETTINGS_LEN, 0);
-  RUN_UNTIL(world, sim_is_stream_ended, peer, id);
-  assert_true(sim_peer_find_stream(peer, id)->fin);
+  assert_int_equal(sim_world_pass(world, SIM_SECOND), 0);
+  assert_true(sim_peer_find_stream(peer, id)->len > 0);
+  assert_int_equal(world->sessions_opened, 1);
   assert_false(peer->closed);
   check_world_end(world);
 }

@@ -122,6 +122,39 @@ static void test_session(void **state) {
   check_world_end(world);
 }
 
+/* Many times the windows: they must be extended as the echo leaves, of the
+   stream and of the connection. */
+static void test_more_than_the_windows(void **state) {
+  sim_world *world = check_world(15);
+  sim_peer *peer = sim_world_connect(world, "h3");
+  size_t len = 8u << 20, done;
+  int64_t session, id;
+  int i;
+
+  (void)state;
+  assert_non_null(peer);
+  session = sim_world_session(world, peer, "/echo");
+  assert_int_equal(sim_client_open_bidi(peer->client, session, &id), 0);
+  for (done = 0; done < len; done += 1u << 17) {
+    assert_int_equal(sim_client_stream_write(peer->client, id, noise, 1u << 17,
+                                             done + (1u << 17) == len),
+                     0);
+  }
+  RUN_UNTIL(world, sim_is_stream_ended, peer, id);
+  assert_int_equal(sim_peer_find_stream(peer, id)->len, len);
+  for (done = 0; done < len; done += 1u << 17) {
+    assert_memory_equal(sim_peer_find_stream(peer, id)->data + done, noise,
+                        1u << 17);
+  }
+  /* Streams that go one way only, and more of them than may be open. */
+  for (i = 0; i < 150; ++i) {
+    assert_int_equal(sim_client_open_uni(peer->client, session, &id), 0);
+    sim_client_stream_write(peer->client, id, noise, 30000, 1);
+    RUN_UNTIL(world, sim_is_server_streams, peer, i + 1);
+  }
+  check_world_end(world);
+}
+
 static void test_server_opens_streams(void **state) {
   sim_world *world = check_world(5);
   sim_peer *peer = sim_world_connect(world, "h3");
@@ -414,6 +447,7 @@ int main(void) {
       cmocka_unit_test(test_settings),
       cmocka_unit_test(test_get),
       cmocka_unit_test(test_session),
+      cmocka_unit_test(test_more_than_the_windows),
       cmocka_unit_test(test_server_opens_streams),
       cmocka_unit_test(test_server_streams_beyond_the_limit),
       cmocka_unit_test(test_client_closes),
