@@ -69,8 +69,8 @@ static int open_waiting(wt_session *session, echo *e, int bidi) {
     echo_pair *pair = e->waiting;
 
     rv = open_way_out(session, pair);
-    if (rv == QUIC_ERR_BLOCKED) {
-      return 0;
+    if (pair->waiting) {
+      return rv == QUIC_ERR_BLOCKED ? 0 : rv;
     }
     e->waiting = pair->next;
     if (rv != 0) {
@@ -165,14 +165,13 @@ static int pair_for(wt_stream *stream) {
     return 0;
   }
   rv = e->waiting || e->uni ? QUIC_ERR_BLOCKED : open_way_out(session, pair);
-  if (rv != QUIC_ERR_BLOCKED) {
-    return rv;
+  if (pair->waiting) {
+    for (link = &e->waiting; *link;) {
+      link = &(*link)->next;
+    }
+    *link = pair;
   }
-  for (link = &e->waiting; *link;) {
-    link = &(*link)->next;
-  }
-  *link = pair;
-  return 0;
+  return rv == QUIC_ERR_BLOCKED ? 0 : rv;
 }
 
 static int on_stream_data(void *user, wt_stream *stream, const uint8_t *data,

@@ -297,13 +297,19 @@ static int h3_on_stream_reset(void *state, quic_stream *quic,
   h3_stream *stream = quic->user;
   int rv;
 
-  if (!stream) {
+  if (!stream || stream->kind == STREAM_UNKNOWN) {
+    /* Nobody will ever answer it. */
+    if (ngtcp2_is_bidi_stream(quic->id)) {
+      quic_stream_reset(quic, NGHTTP3_H3_REQUEST_CANCELLED);
+    }
     return 0;
   }
   if (stream->wt) {
     wt_stream_on_reset(stream->wt, error_code);
   } else if (stream->kind == STREAM_NGHTTP3) {
-    h3_request_on_abort(h3, quic->id);
+    if (ngtcp2_is_bidi_stream(quic->id)) {
+      h3_request_on_reset(h3, quic);
+    }
     rv = nghttp3_conn_shutdown_stream_read(h3->nghttp3, quic->id);
     if (rv != 0) {
       return h3_fail(h3, rv);
@@ -344,6 +350,12 @@ static int h3_on_stream_close(void *state, quic_stream *quic,
   h3_stream *stream = quic->user;
   int rv = 0;
 
+  if (ngtcp2_is_bidi_stream(quic->id) &&
+      !ngtcp2_conn_is_local_stream2(quic_conn_ngtcp2(h3->conn), quic->id)) {
+    /* The client may open another, and may give it a priority. */
+    nghttp3_conn_set_max_client_streams_bidi(h3->nghttp3,
+                                             ++h3->client_streams);
+  }
   if (!stream) {
     return 0;
   }

@@ -43,7 +43,6 @@ extern const quic_protocol h3_protocol;
 struct h3_request {
   h3_conn *h3;
   int64_t stream_id;
-  quic_stream *stream; /* NULL: closed */
   /* NUL-terminated, NULL where the request has none. */
   char *method, *scheme, *authority, *path, *protocol, *origin;
   size_t field_section_size;
@@ -52,6 +51,9 @@ struct h3_request {
   int body_fin;
   int responded;
   int waiting; /* for the peer's SETTINGS */
+  /* What came meanwhile; it is not credited. */
+  send_queue early;
+  int early_fin;
   struct wt_session *session;
   int session_closed; /* by the peer's CLOSE: nothing may follow it */
   h3_request *next, **link;

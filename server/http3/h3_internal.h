@@ -23,6 +23,8 @@ struct h3_conn {
   /* No WebTransport request is answered before the peer's SETTINGS
      (draft-ietf-webtrans-http3 section 3.1). */
   int settings_received;
+  /* Bidi streams that the client was ever allowed. */
+  uint64_t client_streams;
   h3_request *requests;
 };
 
@@ -35,6 +37,10 @@ int h3_new_nghttp3(h3_conn *h3);
 
 /* The request's stream was reset, stopped or closed by the peer. */
 void h3_request_on_abort(h3_conn *h3, int64_t stream_id);
+
+/* The client abandoned the request stream |quic|, before it was answered or
+   after. */
+void h3_request_on_reset(h3_conn *h3, quic_stream *quic);
 
 void h3_request_free(h3_request *request);
 

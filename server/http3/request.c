@@ -43,6 +43,8 @@ void h3_request_free(h3_request *request) {
   if (request->next) {
     request->next->link = request->link;
   }
+  quic_conn_consume(h3->conn, NULL, request->early.pending);
+  send_queue_clear(&request->early, quic_conn_mem(h3->conn));
   send_queue_clear(&request->body, quic_conn_mem(h3->conn));
   release(h3, request->method);
   release(h3, request->scheme);
@@ -53,17 +55,34 @@ void h3_request_free(h3_request *request) {
   release(h3, request);
 }
 
-void h3_request_on_abort(h3_conn *h3, int64_t stream_id) {
-  h3_request *request;
+static h3_request *find_request(h3_conn *h3, int64_t stream_id) {
+  h3_request *request = h3->requests;
 
-  for (request = h3->requests; request; request = request->next) {
-    if (request->stream_id == stream_id) {
-      request->waiting = 0;
-      if (request->session) {
-        wt_session_on_abort(request->session);
-      }
-      return;
+  while (request && request->stream_id != stream_id) {
+    request = request->next;
+  }
+  return request;
+}
+
+void h3_request_on_abort(h3_conn *h3, int64_t stream_id) {
+  h3_request *request = find_request(h3, stream_id);
+
+  if (request) {
+    request->waiting = 0;
+    if (request->session) {
+      wt_session_on_abort(request->session);
     }
+  }
+}
+
+void h3_request_on_reset(h3_conn *h3, quic_stream *quic) {
+  h3_request *request = find_request(h3, quic->id);
+
+  h3_request_on_abort(h3, quic->id);
+  if (!request || !request->responded) {
+    /* There will be no response, and our side must end. */
+    quic_stream_reset(quic, NGHTTP3_H3_REQUEST_CANCELLED);
+    nghttp3_conn_shutdown_stream_write(h3->nghttp3, quic->id);
   }
 }
 
@@ -221,8 +240,8 @@ static int on_begin_headers(nghttp3_conn *nghttp3, int64_t stream_id,
   }
   request->h3 = h3;
   request->stream_id = stream_id;
-  request->stream = find_stream(h3, stream_id);
   send_queue_init(&request->body);
+  send_queue_init(&request->early);
   request->next = h3->requests;
   request->link = &h3->requests;
   if (h3->requests) {
@@ -297,6 +316,10 @@ static int on_data(nghttp3_conn *nghttp3, int64_t stream_id,
   h3_request *request = stream_user_data;
   (void)nghttp3;
 
+  if (request && request->waiting) {
+    return result(send_queue_append(&request->early, data, len,
+                                    quic_conn_mem(h3->conn)));
+  }
   quic_conn_consume(h3->conn, find_stream(h3, stream_id), len);
   if (request && request->session) {
     return result(wt_session_on_data(request->session, data, len));
@@ -327,6 +350,9 @@ static int on_end_stream(nghttp3_conn *nghttp3, int64_t stream_id,
 
   if (request && request->session) {
     return result(wt_session_on_fin(request->session));
+  }
+  if (request && request->waiting) {
+    request->early_fin = 1;
   }
   return 0;
 }
@@ -391,6 +417,30 @@ static int on_reset_stream(nghttp3_conn *nghttp3, int64_t stream_id,
   return 0;
 }
 
+/* Answers a request that waited, and goes on with what came behind it. */
+static int go_on(h3_request *request) {
+  h3_conn *h3 = request->h3;
+  ngtcp2_vec vec;
+  int rv;
+
+  request->waiting = 0;
+  rv = wt_conn_connect(h3->wt, request);
+  while (rv == 0 && send_queue_peek(&request->early, &vec, 1)) {
+    if (request->session) {
+      rv = wt_session_on_data(request->session, vec.base, vec.len);
+    } else if (request->session_closed) {
+      h3_request_abort(request, NGHTTP3_H3_MESSAGE_ERROR);
+    }
+    quic_conn_consume(h3->conn, find_stream(h3, request->stream_id), vec.len);
+    send_queue_sent(&request->early, vec.len);
+    send_queue_acked(&request->early, vec.len, quic_conn_mem(h3->conn));
+  }
+  if (rv == 0 && request->early_fin && request->session) {
+    rv = wt_session_on_fin(request->session);
+  }
+  return rv;
+}
+
 static int on_settings(nghttp3_conn *nghttp3,
                        const nghttp3_proto_settings *settings,
                        void *user_data) {
@@ -402,11 +452,8 @@ static int on_settings(nghttp3_conn *nghttp3,
   h3->settings_received = 1;
   for (request = h3->requests; request; request = next) {
     next = request->next;
-    if (request->waiting) {
-      request->waiting = 0;
-      if (wt_conn_connect(h3->wt, request) != 0) {
-        return NGHTTP3_ERR_CALLBACK_FAILURE;
-      }
+    if (request->waiting && go_on(request) != 0) {
+      return NGHTTP3_ERR_CALLBACK_FAILURE;
     }
   }
   return 0;
@@ -451,9 +498,9 @@ int h3_new_nghttp3(h3_conn *h3) {
                               &h3->memory, h3) != 0) {
     return QUIC_ERR_NOMEM;
   }
-  nghttp3_conn_set_max_client_streams_bidi(
-      h3->nghttp3,
+  h3->client_streams =
       ngtcp2_conn_get_local_transport_params2(quic_conn_ngtcp2(h3->conn))
-          ->initial_max_streams_bidi);
+          ->initial_max_streams_bidi;
+  nghttp3_conn_set_max_client_streams_bidi(h3->nghttp3, h3->client_streams);
   return 0;
 }

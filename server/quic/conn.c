@@ -161,7 +161,8 @@ static int on_stream_close(ngtcp2_conn *ngtcp2, uint32_t flags,
   int rv = 0;
   (void)flags;
 
-  if (!ngtcp2_conn_is_local_stream2(ngtcp2, stream_id)) {
+  if (!ngtcp2_conn_is_local_stream2(ngtcp2, stream_id) &&
+      !(stream && stream->credit_held)) {
     if (ngtcp2_is_bidi_stream(stream_id)) {
       ngtcp2_conn_extend_max_streams_bidi(ngtcp2, 1);
     } else {
@@ -333,8 +334,8 @@ int quic_conn_new(quic_conn **pconn, const quic_conn_config *config,
   settings.initial_ts = now;
   settings.handshake_timeout = limits->handshake_timeout;
   settings.rand_ctx.native_handle = (void *)(uintptr_t)config->random;
-  settings.token = hd->token;
-  settings.tokenlen = hd->tokenlen;
+  /* Not |hd|'s token: ngtcp2 would take it as proof of the client's address
+     and send as much as it likes, and we never gave one out. */
 
   ngtcp2_transport_params_default(&params);
   params.initial_max_stream_data_bidi_local = limits->stream_window;
@@ -579,6 +580,10 @@ void quic_conn_keep_alive(quic_conn *conn) {
   if (idle) {
     ngtcp2_conn_set_keep_alive_timeout(conn->ngtcp2, idle / 2);
   }
+}
+
+void quic_conn_let_idle(quic_conn *conn) {
+  ngtcp2_conn_set_keep_alive_timeout(conn->ngtcp2, 0);
 }
 
 ngtcp2_conn *quic_conn_ngtcp2(quic_conn *conn) { return conn->ngtcp2; }

@@ -57,6 +57,7 @@ struct quic_stream {
   uint8_t fin_sent;
   uint8_t write_closed; /* nothing more may be queued */
   uint8_t pulled;       /* the protocol keeps the octets */
+  uint8_t credit_held;  /* no other may be opened in its place */
 };
 
 /* ---- For protocols ---- */
@@ -84,6 +85,14 @@ void quic_stream_stop_sending(quic_stream *stream, uint64_t error_code);
 /* The octets of |stream| are the protocol's: it is written through pull(). */
 void quic_stream_set_pulled(quic_stream *stream);
 
+/*
+ * The peer's |stream| causes work that outlives it: until
+ * quic_conn_release_stream(), closing it lets the peer open no other.
+ */
+void quic_stream_hold_credit(quic_stream *stream);
+/* The work is done.  |stream| NULL: it is closed, and was unidirectional. */
+void quic_conn_release_stream(quic_conn *conn, quic_stream *stream);
+
 /* |n| received octets are dealt with: credits flow control of |stream| and the
    connection.  |stream| NULL: of the connection alone (the stream is gone). */
 void quic_conn_consume(quic_conn *conn, quic_stream *stream, size_t n);
@@ -105,6 +114,9 @@ void quic_conn_wake(quic_conn *conn);
 
 /* Sends PINGs so that an idle connection with work on it stays open. */
 void quic_conn_keep_alive(quic_conn *conn);
+
+/* Ends that: the connection may time out. */
+void quic_conn_let_idle(quic_conn *conn);
 
 ngtcp2_conn *quic_conn_ngtcp2(quic_conn *conn);
 const ngtcp2_mem *quic_conn_mem(const quic_conn *conn);

@@ -81,13 +81,12 @@ static int pair_for(echo *e, quic_stream *stream) {
     return 0;
   }
   rv = e->waiting ? QUIC_ERR_BLOCKED : open_way_out(e, pair);
-  if (rv == QUIC_ERR_BLOCKED) {
+  if (pair->waiting) {
     pair->next = NULL;
     *e->waiting_tail = pair;
     e->waiting_tail = &pair->next;
-    return 0;
   }
-  return rv;
+  return rv == QUIC_ERR_BLOCKED ? 0 : rv;
 }
 
 static int echo_on_stream_data(void *state, quic_stream *stream,
@@ -107,6 +106,9 @@ static int echo_on_stream_reset(void *state, quic_stream *stream,
   (void)state;
   if (stream->user) {
     echo_pair_reset(stream->user, error_code);
+  } else if (ngtcp2_is_bidi_stream(stream->id)) {
+    /* Nothing came before: our side must end all the same. */
+    quic_stream_reset(stream, error_code);
   }
   return 0;
 }
@@ -152,8 +154,8 @@ static int echo_on_streams_available(void *state, int bidi) {
     echo_pair *pair = e->waiting;
     int rv = open_way_out(e, pair);
 
-    if (rv == QUIC_ERR_BLOCKED) {
-      return 0;
+    if (pair->waiting) {
+      return rv == QUIC_ERR_BLOCKED ? 0 : rv;
     }
     e->waiting = pair->next;
     if (!e->waiting) {

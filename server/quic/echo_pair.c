@@ -15,12 +15,24 @@ echo_pair *echo_pair_new(quic_conn *conn, quic_stream *in, quic_stream *out) {
   pair->out = out;
   pair->waiting = out == NULL;
   send_queue_init(&pair->held);
+  if (pair->waiting && in->id >= 0) {
+    quic_stream_hold_credit(in);
+    pair->credit_held = 1;
+  }
   return pair;
+}
+
+static void release(echo_pair *pair) {
+  if (pair->credit_held) {
+    pair->credit_held = 0;
+    quic_conn_release_stream(pair->conn, pair->in);
+  }
 }
 
 void echo_pair_free(echo_pair *pair) {
   const ngtcp2_mem *mem = quic_conn_mem(pair->conn);
 
+  release(pair);
   send_queue_clear(&pair->held, mem);
   mem->free(pair, mem->user_data);
 }
@@ -38,6 +50,7 @@ int echo_pair_opened(echo_pair *pair, quic_stream *out) {
 
   pair->out = out;
   pair->waiting = 0;
+  release(pair);
   if (pair->aborted) {
     quic_stream_reset(out, pair->abort_code);
     return 0;

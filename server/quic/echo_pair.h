@@ -22,6 +22,9 @@ struct echo_pair {
   send_queue held;
   int held_fin;
   int waiting;
+  /* The peer may open no other stream in the place of |in| yet: else one that
+     lets us open none could make any number of pairs that wait. */
+  int credit_held;
   /* |in| was reset while |out| was not open. */
   int aborted;
   uint64_t abort_code;

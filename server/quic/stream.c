@@ -150,6 +150,17 @@ void quic_stream_stop_sending(quic_stream *stream, uint64_t error_code) {
 
 void quic_stream_set_pulled(quic_stream *stream) { stream->pulled = 1; }
 
+void quic_stream_hold_credit(quic_stream *stream) { stream->credit_held = 1; }
+
+void quic_conn_release_stream(quic_conn *conn, quic_stream *stream) {
+  if (stream) {
+    stream->credit_held = 0;
+    return;
+  }
+  ngtcp2_conn_extend_max_streams_uni(conn->ngtcp2, 1);
+  quic_conn_wake(conn);
+}
+
 void quic_conn_consume(quic_conn *conn, quic_stream *stream, size_t n) {
   if (n == 0) {
     return;

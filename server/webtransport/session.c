@@ -79,7 +79,9 @@ static void end_session(wt_session *session, wt_closed_by by, uint32_t code,
     link = &(*link)->next;
   }
   *link = session->next;
-  --wt->nsessions;
+  if (--wt->nsessions == 0) {
+    quic_conn_let_idle(wt->conn);
+  }
   wt->gone[wt->ngone++ % GONE_MAX] = session->id;
   session->request->session = NULL;
 

@@ -255,6 +255,12 @@ void wt_stream_on_reset(wt_stream *stream, uint64_t error_code) {
   if (session && session->app->on_stream_reset) {
     session->app->on_stream_reset(session->app->user, stream,
                                   application_code(error_code));
+  } else if (is_early(stream)) {
+    size_t held = stream->early_len;
+
+    forget_early(stream->wt, stream);
+    quic_conn_consume(stream->quic->conn, NULL, held);
+    refuse(stream->quic, WT_BUFFERED_STREAM_REJECTED);
   }
 }
 

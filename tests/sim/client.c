@@ -373,6 +373,8 @@ static int new_conn(sim_client *client, uint64_t now) {
   settings.handshake_timeout = config->handshake_timeout;
   settings.rand_ctx.native_handle = config->random;
   settings.log_write = config->log;
+  settings.token = config->token;
+  settings.tokenlen = config->token_len;
   settings.max_window = config->window;
   settings.max_stream_window = config->stream_window;
   if (config->max_udp_payload != 0) {

@@ -174,6 +174,10 @@ typedef struct sim_client_config {
   /* Largest UDP payload to send; 0: ngtcp2's own choice, with path MTU
      discovery.  Given: no discovery. */
   size_t max_udp_payload;
+  /* What the Initials carry as token, as if a Retry or NEW_TOKEN had given it;
+     borrowed until sim_client_new() returns. */
+  const uint8_t *token;
+  size_t token_len;
   /* Datagrams that wait to be sent; 0: 64. */
   size_t datagram_queue;
   /* Borrowed; must outlive the client. */
