@@ -58,7 +58,7 @@ LDFLAGS_wasm := -Wno-experimental -sSTRICT -sSUPPORT_LONGJMP=wasm -sJSPI -sFILES
 LDFLAGS_wasm_app := -O3 --no-entry -sENVIRONMENT=worker,node \
   -sEXPORTED_RUNTIME_METHODS=ccall,UTF8ToString,HEAPU8 \
   -sINCOMING_MODULE_JS_API=locateFile,wasmBinary,instantiateWasm,print,printErr,onAbort
-LDFLAGS_wasm_test := -O1 -g -sENVIRONMENT=node -sEXIT_RUNTIME \
+LDFLAGS_wasm_test := -O1 -g -sENVIRONMENT=worker,node -sEXIT_RUNTIME \
   -sSTACK_OVERFLOW_CHECK=1 -sEXPORTED_RUNTIME_METHODS=ENV \
   -sINCOMING_MODULE_JS_API=preRun,print,printErr
 

@@ -77,6 +77,20 @@ static void send_one(udp_socket *socket, const udp_address *remote, size_t len,
   assert_int_equal(udp_send(socket, &out), 0);
 }
 
+/* The least port that anybody may bind here. */
+static int least_port(void) {
+  FILE *file = fopen("/proc/sys/net/ipv4/ip_unprivileged_port_start", "r");
+  int port = 1024;
+
+  if (file) {
+    if (fscanf(file, "%d", &port) != 1) {
+      port = 0;
+    }
+    fclose(file);
+  }
+  return port;
+}
+
 static void test_open_refused(void **state) {
   static const struct {
     const char *address;
@@ -109,7 +123,7 @@ static void test_open_refused(void **state) {
   assert_int_equal(udp_open(&socket, &busy), 0);
   udp_close(socket);
   udp_close(NULL);
-  if (geteuid() != 0) {
+  if (geteuid() != 0 && least_port() > 80) {
     busy.port = 80;
     assert_int_equal(udp_open(&socket, &busy), UDP_ERR_PERMISSION);
   }
