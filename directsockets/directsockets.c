@@ -16,18 +16,18 @@
 /* JavaScript reads and writes this by index (DS_FIELD in the library): 32-bit
    words, in this order. */
 struct ds_socket {
-  uint32_t receive_head; /* 0: counted up by JavaScript */
-  uint32_t receive_tail; /* 1: counted up here, when slots are free again */
-  uint32_t send_head;    /* 2: counted up here */
-  uint32_t send_tail;    /* 3: counted up by JavaScript */
-  int32_t error;         /* 4: set by JavaScript */
-  uint32_t blocked;      /* 5: set here, cleared by JavaScript */
-  uint32_t dropped_in;   /* 6: counted by JavaScript */
-  uint32_t dropped_out;  /* 7: counted by both */
-  uint32_t reopened;     /* 8: counted by JavaScript */
-  uint32_t ipv6;         /* 9: the rest is set when it opens */
-  uint32_t local_port;   /* 10 */
-  uint8_t local_ip[16];  /* 11 to 14 */
+  uint32_t receive_head;  /* 0: counted up by JavaScript */
+  uint32_t receive_tail;  /* 1: counted up here, when slots are free again */
+  uint32_t send_head;     /* 2: counted up here */
+  uint32_t send_tail;     /* 3: counted up by JavaScript */
+  int32_t error;          /* 4: set by JavaScript */
+  uint32_t blocked;       /* 5: set here, cleared by JavaScript */
+  uint32_t dropped_in;    /* 6: counted by JavaScript */
+  uint32_t dropped_out;   /* 7: counted by both */
+  uint32_t reopened;      /* 8: counted by JavaScript */
+  uint32_t ipv6;          /* 9: the rest is set when it opens */
+  uint32_t local_port;    /* 10 */
+  uint8_t local_ip[16];   /* 11 to 14 */
   uint32_t receive_slots; /* 15: how many */
   uint32_t send_slots;    /* 16 */
   ds_datagram *receive;   /* 17: where */
@@ -73,7 +73,7 @@ static int is_power_of_two(uint32_t n) { return n != 0 && (n & (n - 1)) == 0; }
 
 int ds_open(ds_socket **psocket, const ds_options *options) {
   uint32_t nreceive =
-    options->receive_slots ? options->receive_slots : RECEIVE_SLOTS;
+      options->receive_slots ? options->receive_slots : RECEIVE_SLOTS;
   uint32_t nsend = options->send_slots ? options->send_slots : SEND_SLOTS;
   ds_socket *socket;
   int rv;
@@ -103,10 +103,10 @@ int ds_open(ds_socket **psocket, const ds_options *options) {
     goto fail_send;
   }
 
-  rv = ds_js_open(
-    socket, options->address, options->port, options->ipv6_only,
-    options->receive_buffer ? options->receive_buffer : KERNEL_BUFFER,
-    options->send_buffer ? options->send_buffer : KERNEL_BUFFER);
+  rv = ds_js_open(socket, options->address, options->port, options->ipv6_only,
+                  options->receive_buffer ? options->receive_buffer
+                                          : KERNEL_BUFFER,
+                  options->send_buffer ? options->send_buffer : KERNEL_BUFFER);
   if (rv != 0) {
     goto fail_open;
   }
@@ -169,7 +169,7 @@ size_t ds_send_begin(ds_socket *socket, ds_datagram **datagrams, size_t n) {
   }
   for (i = 0; i < room; i++) {
     datagrams[i] =
-      &socket->send[(socket->send_head + i) & (socket->send_slots - 1)];
+        &socket->send[(socket->send_head + i) & (socket->send_slots - 1)];
   }
   socket->given = room;
   return room;
@@ -186,9 +186,9 @@ static int refused(const ds_socket *socket, const ds_datagram *d) {
     return 1;
   }
   if (mapped) {
-    if (socket->ipv6 && (socket->ipv6_only ||
-                         (!is_unspecified(socket->local_ip) &&
-                          !is_mapped(socket->local_ip)))) {
+    if (socket->ipv6 &&
+        (socket->ipv6_only ||
+         (!is_unspecified(socket->local_ip) && !is_mapped(socket->local_ip)))) {
       return 1;
     }
     /* "This network" (RFC 1122, section 3.2.1.3), the limited broadcast, and
@@ -223,7 +223,7 @@ void ds_send(ds_socket *socket, size_t n) {
   socket->given = 0;
   for (i = 0; i < n; i++) {
     ds_datagram *d =
-      &socket->send[(socket->send_head + i) & (socket->send_slots - 1)];
+        &socket->send[(socket->send_head + i) & (socket->send_slots - 1)];
     if (refused(socket, d)) {
       /* An empty slot: JavaScript steps over it. */
       d->len = 0;

@@ -104,15 +104,15 @@ static void test_open_refused(void **state) {
     ds_options options;
     int rv;
   } cases[] = {
-    {{.address = NULL}, DS_ERR_INVALID},
-    {{.address = "localhost"}, DS_ERR_INVALID},
-    {{.address = ""}, DS_ERR_INVALID},
-    {{.address = "127.0.0.1", .ipv6_only = 1}, DS_ERR_INVALID},
-    {{.address = "127.0.0.1", .receive_slots = 3}, DS_ERR_INVALID},
-    {{.address = "127.0.0.1", .send_slots = 8192}, DS_ERR_INVALID},
-    {{.address = "127.0.0.1", .port = 80}, DS_ERR_PERMISSION},
-    {{.address = "198.51.100.1"}, DS_ERR_ADDRESS_NOT_AVAILABLE},
-    {{.address = "2001:db8::1"}, DS_ERR_ADDRESS_NOT_AVAILABLE},
+      {{.address = NULL}, DS_ERR_INVALID},
+      {{.address = "localhost"}, DS_ERR_INVALID},
+      {{.address = ""}, DS_ERR_INVALID},
+      {{.address = "127.0.0.1", .ipv6_only = 1}, DS_ERR_INVALID},
+      {{.address = "127.0.0.1", .receive_slots = 3}, DS_ERR_INVALID},
+      {{.address = "127.0.0.1", .send_slots = 8192}, DS_ERR_INVALID},
+      {{.address = "127.0.0.1", .port = 80}, DS_ERR_PERMISSION},
+      {{.address = "198.51.100.1"}, DS_ERR_ADDRESS_NOT_AVAILABLE},
+      {{.address = "2001:db8::1"}, DS_ERR_ADDRESS_NOT_AVAILABLE},
   };
   ds_socket *first = open_at("127.0.0.1");
   ds_options busy = {.address = "127.0.0.1", .port = port_of(first)};
@@ -198,7 +198,7 @@ static void test_local(void **state) {
 /* Many more datagrams than either ring has slots, in order. */
 static void test_rings_wrap(void **state) {
   ds_options options = {
-    .address = "127.0.0.1", .receive_slots = 16, .send_slots = 8};
+      .address = "127.0.0.1", .receive_slots = 16, .send_slots = 8};
   ds_socket *server;
   ds_socket *client;
   uint32_t sent = 0;
@@ -363,7 +363,8 @@ typedef struct target {
   uint32_t len;
 } target;
 
-#define V4(a, b, c, d) {[10] = 0xff, 0xff, a, b, c, d}
+#define V4(a, b, c, d)                                                         \
+  { [10] = 0xff, 0xff, a, b, c, d }
 
 /* What would kill the stream never reaches it. */
 static void refused_at(const char *address, const target *targets, size_t n) {
@@ -404,24 +405,24 @@ static void refused_at(const char *address, const target *targets, size_t n) {
 
 static void test_refused_targets(void **state) {
   static const target everywhere[] = {
-    {V4(127, 0, 0, 1), 0, 3},
-    {V4(127, 0, 0, 1), 65536, 3},
-    {V4(127, 0, 0, 1), 5000, 0},
-    {V4(127, 0, 0, 1), 5000, DS_DATA_MAX + 1},
-    {V4(0, 0, 0, 0), 5000, 3},
-    {V4(0, 0, 0, 1), 5000, 3},
-    {V4(255, 255, 255, 255), 5000, 3},
-    {V4(127, 255, 255, 255), 5000, 3},
-    {V4(224, 0, 0, 251), 5000, 3},
-    {V4(239, 255, 255, 255), 5000, 3},
-    {{0}, 5000, 3},
-    {{0xff, 0x02, [15] = 1}, 5000, 3},
-    {{0xfe, 0x80, [15] = 1}, 5000, 3},
-    {{0xfe, 0xbf, [15] = 1}, 5000, 3},
+      {V4(127, 0, 0, 1), 0, 3},
+      {V4(127, 0, 0, 1), 65536, 3},
+      {V4(127, 0, 0, 1), 5000, 0},
+      {V4(127, 0, 0, 1), 5000, DS_DATA_MAX + 1},
+      {V4(0, 0, 0, 0), 5000, 3},
+      {V4(0, 0, 0, 1), 5000, 3},
+      {V4(255, 255, 255, 255), 5000, 3},
+      {V4(127, 255, 255, 255), 5000, 3},
+      {V4(224, 0, 0, 251), 5000, 3},
+      {V4(239, 255, 255, 255), 5000, 3},
+      {{0}, 5000, 3},
+      {{0xff, 0x02, [15] = 1}, 5000, 3},
+      {{0xfe, 0x80, [15] = 1}, 5000, 3},
+      {{0xfe, 0xbf, [15] = 1}, 5000, 3},
   };
   static const target off_loopback[] = {
-    {V4(198, 51, 100, 1), 5000, 3},
-    {{0x20, 0x01, 0x0d, 0xb8, [15] = 1}, 5000, 3},
+      {V4(198, 51, 100, 1), 5000, 3},
+      {{0x20, 0x01, 0x0d, 0xb8, [15] = 1}, 5000, 3},
   };
   static const target ipv6[] = {{{[15] = 1}, 5000, 3}};
   static const target ipv4[] = {{V4(127, 0, 0, 1), 5000, 3}};
@@ -612,22 +613,22 @@ static void test_memory_grows(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_open_refused),
-    cmocka_unit_test(test_there_and_back),
-    cmocka_unit_test(test_local),
-    cmocka_unit_test(test_rings_wrap),
-    cmocka_unit_test(test_receive_ring_full),
-    cmocka_unit_test(test_send_ring_full),
-    cmocka_unit_test(test_too_long),
-    cmocka_unit_test(test_wait),
-    cmocka_unit_test(test_no_starvation),
-    cmocka_unit_test(test_refused_targets),
-    cmocka_unit_test(test_ipv6_only),
-    cmocka_unit_test(test_opened_again),
-    cmocka_unit_test(test_strangers_wait),
-    cmocka_unit_test(test_given_up),
-    cmocka_unit_test(test_close_flushes),
-    cmocka_unit_test(test_memory_grows),
+      cmocka_unit_test(test_open_refused),
+      cmocka_unit_test(test_there_and_back),
+      cmocka_unit_test(test_local),
+      cmocka_unit_test(test_rings_wrap),
+      cmocka_unit_test(test_receive_ring_full),
+      cmocka_unit_test(test_send_ring_full),
+      cmocka_unit_test(test_too_long),
+      cmocka_unit_test(test_wait),
+      cmocka_unit_test(test_no_starvation),
+      cmocka_unit_test(test_refused_targets),
+      cmocka_unit_test(test_ipv6_only),
+      cmocka_unit_test(test_opened_again),
+      cmocka_unit_test(test_strangers_wait),
+      cmocka_unit_test(test_given_up),
+      cmocka_unit_test(test_close_flushes),
+      cmocka_unit_test(test_memory_grows),
   };
 
   provide_udp_socket();

@@ -57,8 +57,8 @@ typedef union control_in {
 
 typedef union control_out {
   struct cmsghdr align;
-  char octets[CMSG_SPACE(sizeof(struct in6_pktinfo)) +
-              CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(uint16_t))];
+  char octets[CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(int)) +
+              CMSG_SPACE(sizeof(uint16_t))];
 } control_out;
 
 struct udp_socket {
@@ -142,8 +142,8 @@ static void tune(udp_socket *socket, int family) {
 
 static int is_unspecified(const udp_address *address) {
   return address->sa.sa_family == AF_INET6
-           ? IN6_IS_ADDR_UNSPECIFIED(&address->in6.sin6_addr)
-           : address->in.sin_addr.s_addr == htonl(INADDR_ANY);
+             ? IN6_IS_ADDR_UNSPECIFIED(&address->in6.sin6_addr)
+             : address->in.sin_addr.s_addr == htonl(INADDR_ANY);
 }
 
 int udp_open(udp_socket **psocket, const udp_options *options) {
@@ -184,8 +184,8 @@ int udp_open(udp_socket **psocket, const udp_options *options) {
     goto fail_socket;
   }
   if (address.sa.sa_family == AF_INET6 &&
-      set_option(s->fd, IPPROTO_IPV6, IPV6_V6ONLY,
-                 !is_unspecified(&address)) != 0) {
+      set_option(s->fd, IPPROTO_IPV6, IPV6_V6ONLY, !is_unspecified(&address)) !=
+          0) {
     rv = UDP_ERR_IO;
     goto fail_bind;
   }
@@ -318,7 +318,7 @@ int udp_receive(udp_socket *socket, udp_batch *in) {
     struct msghdr *message = &socket->in_messages[i].msg_hdr;
 
     socket->in_vectors[i].iov_base =
-      socket->in_octets + i * RECEIVE_BUFFER_SIZE;
+        socket->in_octets + i * RECEIVE_BUFFER_SIZE;
     socket->in_vectors[i].iov_len = RECEIVE_BUFFER_SIZE;
     message->msg_name = &socket->in_names[i];
     message->msg_namelen = sizeof(socket->in_names[i]);
@@ -442,7 +442,7 @@ static size_t build_messages(udp_socket *socket, udp_datagram *d, size_t n,
   while (i < n) {
     struct msghdr *message = &socket->out_messages[nmessages].msg_hdr;
     size_t run =
-      socket->segmentation && i >= single ? run_length(d + i, n - i) : 1;
+        socket->segmentation && i >= single ? run_length(d + i, n - i) : 1;
     size_t k;
 
     memset(message, 0, sizeof(*message));
@@ -472,9 +472,9 @@ static ptrdiff_t send_slots(udp_socket *socket, size_t n) {
 
   while (done < n) {
     size_t nmessages =
-      build_messages(socket, socket->out + done, n - done, single);
-    int sent = sendmmsg(socket->fd, socket->out_messages,
-                        (unsigned int)nmessages, 0);
+        build_messages(socket, socket->out + done, n - done, single);
+    int sent =
+        sendmmsg(socket->fd, socket->out_messages, (unsigned int)nmessages, 0);
     size_t first;
     int i;
 

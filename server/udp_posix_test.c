@@ -97,13 +97,13 @@ static void test_open_refused(void **state) {
     uint16_t port;
     int rv;
   } cases[] = {
-    {NULL, 0, UDP_ERR_INVALID},
-    {"", 0, UDP_ERR_INVALID},
-    {"localhost", 0, UDP_ERR_INVALID},
-    {"127.0.0.1:80", 0, UDP_ERR_INVALID},
-    {"[::1]", 0, UDP_ERR_INVALID},
-    {"198.51.100.1", 0, UDP_ERR_ADDRESS_NOT_AVAILABLE},
-    {"2001:db8::1", 0, UDP_ERR_ADDRESS_NOT_AVAILABLE},
+      {NULL, 0, UDP_ERR_INVALID},
+      {"", 0, UDP_ERR_INVALID},
+      {"localhost", 0, UDP_ERR_INVALID},
+      {"127.0.0.1:80", 0, UDP_ERR_INVALID},
+      {"[::1]", 0, UDP_ERR_INVALID},
+      {"198.51.100.1", 0, UDP_ERR_ADDRESS_NOT_AVAILABLE},
+      {"2001:db8::1", 0, UDP_ERR_ADDRESS_NOT_AVAILABLE},
   };
   udp_socket *first = open_at("127.0.0.1");
   udp_options busy = {.address = "127.0.0.1", .port = port_of(first)};
@@ -203,8 +203,7 @@ static void test_there_and_back(void **state) {
                  "127.0.0.1");
   there_and_back("::1", "::1", "::1", "::1", "::1");
   /* Bound to any address: the one that was meant is told, and answers. */
-  there_and_back("0.0.0.0", "127.0.0.1", "127.0.0.2", "127.0.0.1",
-                 "127.0.0.2");
+  there_and_back("0.0.0.0", "127.0.0.1", "127.0.0.2", "127.0.0.1", "127.0.0.2");
   there_and_back("::", "::1", "::1", "::1", "::1");
   /* An IPv4 peer of a dual-stack socket. */
   there_and_back("::", "127.0.0.1", "127.0.0.3", "::ffff:127.0.0.1",
@@ -215,11 +214,12 @@ static void test_there_and_back(void **state) {
    with others: all come, in order and whole. */
 static void test_runs(void **state) {
   static const size_t lengths[] = {
-    1200, 1200, 1200, 1200, 700, 1200, 1200, 1, 1200, 1300, 1300, 20, 20, 20,
-    1500, 1500, 1500, 1500, 1500, 1500, 1500, 1500, 1500, 1500, 1500, 1500,
-    1500, 1500, 1500, 1500, 1500, 1500, 1500, 1500, 1500, 1500, 1500, 1500,
-    1500, 1500, 1500, 1500, 1500, 1500, 1500, 1500, 1500, 1500, 1500, 1500,
-    1500, 1500, 1500, 1500, 1500, 1500, 1500, 1500, 1500, 1500, 1500, 1500};
+      1200, 1200, 1200, 1200, 700,  1200, 1200, 1,    1200, 1300, 1300,
+      20,   20,   20,   1500, 1500, 1500, 1500, 1500, 1500, 1500, 1500,
+      1500, 1500, 1500, 1500, 1500, 1500, 1500, 1500, 1500, 1500, 1500,
+      1500, 1500, 1500, 1500, 1500, 1500, 1500, 1500, 1500, 1500, 1500,
+      1500, 1500, 1500, 1500, 1500, 1500, 1500, 1500, 1500, 1500, 1500,
+      1500, 1500, 1500, 1500, 1500, 1500, 1500};
   const size_t n = sizeof(lengths) / sizeof(lengths[0]);
   udp_socket *server = open_at("127.0.0.1");
   udp_socket *other = open_at("127.0.0.1");
@@ -279,11 +279,11 @@ static void test_dropped(void **state) {
     const char *address;
     uint16_t port;
   } bad[] = {
-    {"127.0.0.1", 0},
-    {"255.255.255.255", 5000},
-    {"127.255.255.255", 5000},
-    {"198.51.100.1", 5000},
-    {"::1", 5000},
+      {"127.0.0.1", 0},
+      {"255.255.255.255", 5000},
+      {"127.255.255.255", 5000},
+      {"198.51.100.1", 5000},
+      {"::1", 5000},
   };
   udp_socket *server = open_at("127.0.0.1");
   udp_socket *client = open_at("127.0.0.1");
@@ -337,9 +337,9 @@ static void test_lengths(void **state) {
 
   (void)state;
   for (i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
-    assert_int_equal(sendto(fd, octets, lengths[i], 0, &to.sa,
-                            udp_address_len(&to)),
-                     lengths[i]);
+    assert_int_equal(
+        sendto(fd, octets, lengths[i], 0, &to.sa, udp_address_len(&to)),
+        lengths[i]);
   }
   while (n < 3) {
     receive(server, &in);
@@ -366,20 +366,21 @@ typedef struct full_kernel {
 static void *send_to_full_kernel(void *user) {
   full_kernel *f = user;
   struct sock_filter filter[] = {
-    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_sendmmsg, 0, 3),
-    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[2])),
-    BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, f->least, 1, 0),
-    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EAGAIN),
-    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_sendmmsg, 0, 3),
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+               offsetof(struct seccomp_data, args[2])),
+      BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, f->least, 1, 0),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EAGAIN),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
   };
   struct sock_fprog program = {.len = sizeof(filter) / sizeof(filter[0]),
                                .filter = filter};
 
   f->rv = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
-              prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0
-            ? 1
-            : udp_send(f->socket, &f->out);
+                  prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0
+              ? 1
+              : udp_send(f->socket, &f->out);
   return NULL;
 }
 
@@ -483,14 +484,14 @@ static void test_peer_is_gone(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_open_refused),
-    cmocka_unit_test(test_nothing_there),
-    cmocka_unit_test(test_there_and_back),
-    cmocka_unit_test(test_runs),
-    cmocka_unit_test(test_dropped),
-    cmocka_unit_test(test_lengths),
-    cmocka_unit_test(test_kept),
-    cmocka_unit_test(test_peer_is_gone),
+      cmocka_unit_test(test_open_refused),
+      cmocka_unit_test(test_nothing_there),
+      cmocka_unit_test(test_there_and_back),
+      cmocka_unit_test(test_runs),
+      cmocka_unit_test(test_dropped),
+      cmocka_unit_test(test_lengths),
+      cmocka_unit_test(test_kept),
+      cmocka_unit_test(test_peer_is_gone),
   };
 
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -73,14 +73,14 @@ static void test_open_refused(void **state) {
     uint16_t port;
     int rv;
   } cases[] = {
-    {NULL, 0, UDP_ERR_INVALID},
-    {"", 0, UDP_ERR_INVALID},
-    {"localhost", 0, UDP_ERR_INVALID},
-    {"127.1", 0, UDP_ERR_INVALID},
-    {"[::1]", 0, UDP_ERR_INVALID},
-    {"198.51.100.1", 0, UDP_ERR_ADDRESS_NOT_AVAILABLE},
-    {"2001:db8::1", 0, UDP_ERR_ADDRESS_NOT_AVAILABLE},
-    {"127.0.0.1", 80, UDP_ERR_PERMISSION},
+      {NULL, 0, UDP_ERR_INVALID},
+      {"", 0, UDP_ERR_INVALID},
+      {"localhost", 0, UDP_ERR_INVALID},
+      {"127.1", 0, UDP_ERR_INVALID},
+      {"[::1]", 0, UDP_ERR_INVALID},
+      {"198.51.100.1", 0, UDP_ERR_ADDRESS_NOT_AVAILABLE},
+      {"2001:db8::1", 0, UDP_ERR_ADDRESS_NOT_AVAILABLE},
+      {"127.0.0.1", 80, UDP_ERR_PERMISSION},
   };
   udp_socket *first = open_at("127.0.0.1");
   udp_options busy = {.address = "127.0.0.1", .port = port_of(first)};
@@ -122,8 +122,8 @@ static void there_and_back(const char *server_at, const char *client_at,
   assert_int_equal(in.count, 1);
   assert_true(udp_address_eq(&in.datagrams[0].remote, &from));
   /* The platform cannot tell: the bound address. */
-  assert_true(udp_address_eq(&in.datagrams[0].local,
-                             udp_local_address(server)));
+  assert_true(
+      udp_address_eq(&in.datagrams[0].local, udp_local_address(server)));
   assert_int_equal(in.datagrams[0].len, UDP_SEND_MAX);
   assert_int_equal(in.datagrams[0].ecn, 0);
   memset(in.datagrams[0].data, 0, in.datagrams[0].len);
@@ -198,10 +198,9 @@ static void test_dropped(void **state) {
   udp_socket *client = open_at("127.0.0.1");
   udp_socket *server = open_at("127.0.0.1");
   udp_address to = *udp_local_address(server);
-  udp_address bad[] = {address_of("127.0.0.1", 0),
-                       address_of("255.255.255.255", 5000),
-                       address_of("198.51.100.1", 5000),
-                       address_of("::1", 5000)};
+  udp_address bad[] = {
+      address_of("127.0.0.1", 0), address_of("255.255.255.255", 5000),
+      address_of("198.51.100.1", 5000), address_of("::1", 5000)};
   udp_batch in;
   udp_batch out;
   size_t i;
@@ -223,10 +222,10 @@ static void test_dropped(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_open_refused),
-    cmocka_unit_test(test_there_and_back),
-    cmocka_unit_test(test_capacity),
-    cmocka_unit_test(test_dropped),
+      cmocka_unit_test(test_open_refused),
+      cmocka_unit_test(test_there_and_back),
+      cmocka_unit_test(test_capacity),
+      cmocka_unit_test(test_dropped),
   };
 
   provide_udp_socket();
