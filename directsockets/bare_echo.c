@@ -3,11 +3,12 @@
  * The ceiling for the benchmarks on the web: an echo with nothing above the
  * socket.  JavaScript calls
  *
- *   Module.onBareEcho = ({address, port}) => ...;
+ *   const Module = await factory({onBareEcho: ({port}) => ...});
  *   await Module.ccall('bare_echo_run', 'number', ['string', 'number'],
  *                      ['127.0.0.1', 0], {async: true});
  *
- * and stops it with Module.dsWake(); the answer is 0 or a ds_error.
+ * and stops it with Module.dsWake(); the answer is 0 or a ds_error.  Before it,
+ * Module.onBareEchoOver({echoed, waits, dropped, reopened}) is told the counts.
  */
 #include "directsockets/directsockets.h"
 
@@ -18,10 +19,13 @@
 
 /* clang-format off */
 EM_JS(void, bare_echo_ready, (int port), {
-  Module['onBareEcho']?.({port});
+  Module.onBareEcho({port: port});
 });
-EM_JS(void, bare_echo_counted, (double echoed, double waits, int dropped, int reopened), {
-  Module['onBareEchoCounted']?.({echoed, waits, dropped, reopened});
+
+EM_JS(void, bare_echo_over,
+      (double echoed, double waits, int dropped, int reopened), {
+  Module.onBareEchoOver && Module.onBareEchoOver(
+    {echoed: echoed, waits: waits, dropped: dropped, reopened: reopened});
 });
 /* clang-format on */
 
@@ -70,9 +74,9 @@ EMSCRIPTEN_KEEPALIVE int bare_echo_run(const char *address, int port) {
 
   rv = rv < 0 ? rv : ds_status(socket);
   ds_count(socket, &counters);
-  bare_echo_counted(echoed, waits,
-                    (int)(counters.dropped_in + counters.dropped_out),
-                    (int)counters.reopened);
+  bare_echo_over(echoed, waits,
+                 (int)(counters.dropped_in + counters.dropped_out),
+                 (int)counters.reopened);
   ds_close(socket);
   return rv;
 }

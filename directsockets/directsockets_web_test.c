@@ -22,11 +22,11 @@ EM_ASYNC_JS(void, provide_udp_socket, (void), {
 
 /* Wakes ds_wait() after the program has gone to sleep. */
 EM_JS(void, wake_later, (void), {
-  setTimeout(() => Module['dsWake']());
+  setTimeout(Module.dsWake);
 });
 
 EM_JS(void, wake_now, (void), {
-  Module['dsWake']();
+  Module.dsWake();
 });
 
 /* Sends datagrams of `size` octets to 127.0.0.1:`port`. */
@@ -532,12 +532,15 @@ static void test_strangers_wait(void **state) {
 
 /* clang-format off */
 EM_JS(void, take_class_away, (void), {
-  globalThis.classesTaken = [Module['UDPSocket'], globalThis.UDPSocket];
-  Module['UDPSocket'] = globalThis.UDPSocket = undefined;
+  globalThis.takenOfModule = Module.UDPSocket;
+  globalThis.takenOfGlobal = globalThis.UDPSocket;
+  Module.UDPSocket = undefined;
+  globalThis.UDPSocket = undefined;
 });
 
 EM_JS(void, give_class_back, (void), {
-  [Module['UDPSocket'], globalThis.UDPSocket] = globalThis.classesTaken;
+  Module.UDPSocket = globalThis.takenOfModule;
+  globalThis.UDPSocket = globalThis.takenOfGlobal;
 });
 /* clang-format on */
 
