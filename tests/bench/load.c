@@ -64,6 +64,11 @@ static sim_address remote;
 static socklen_t remote_len;
 static int epoll_fd;
 static uint64_t sockets_failed;
+/* Of the connections that were up at the end, for the way to the server. */
+static uint64_t packets_sent;
+static uint64_t packets_lost;
+static uint64_t rtt_sum;
+static uint64_t rtt_count;
 
 static uint64_t monotonic(void) {
   struct timespec ts;
@@ -429,10 +434,16 @@ static void run(link_state *links) {
 
 static void finish(link_state *links) {
   uint64_t now = monotonic();
+  ngtcp2_conn_info info;
   size_t i;
 
   for (i = 0; i < opts.connections; ++i) {
     if (links[i].client != NULL) {
+      ngtcp2_conn_get_conn_info2(sim_client_conn(links[i].client), &info);
+      packets_sent += info.pkt_sent;
+      packets_lost += info.pkt_lost;
+      rtt_sum += info.smoothed_rtt;
+      ++rtt_count;
       sim_client_close(links[i].client, load.config.raw ? 0 : SIM_H3_NO_ERROR,
                        NULL);
       flush(&links[i], now);
@@ -470,6 +481,11 @@ static void print_result(double cpu) {
     printf(",\"last_failure\":{\"kind\":%d,\"local\":%d,\"code\":%llu}",
            (int)load.last_failure.by, load.last_failure.local,
            (unsigned long long)load.last_failure.error_code);
+  }
+  if (rtt_count > 0) {
+    printf(",\"packets_sent\":%llu,\"packets_lost\":%llu,\"srtt_us\":%.1f",
+           (unsigned long long)packets_sent, (unsigned long long)packets_lost,
+           (double)rtt_sum / (double)rtt_count / 1e3);
   }
   switch (load.config.mode) {
   case SIM_LOAD_HANDSHAKES:

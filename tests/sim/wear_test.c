@@ -144,8 +144,7 @@ static void test_streams_with_a_narrow_way_back(void **state) {
       assert_true(session >= 0);
     }
     for (i = 0; i < 200;) {
-      while (i < 200 &&
-             sim_client_open_uni(peer->client, session, &id) == 0) {
+      while (i < 200 && sim_client_open_uni(peer->client, session, &id) == 0) {
         sim_client_stream_write(peer->client, id, BYTES("there and back"), 1);
         ++i;
       }
@@ -191,7 +190,8 @@ static void test_abandoned_streams_end(void **state) {
       say(peer, 0, BYTES(SETTINGS), 0);
     }
     for (i = 0; i < 12; ++i) {
-      int64_t id = say(peer, 1, (const uint8_t *)cases[c].data, cases[c].len, 0);
+      int64_t id =
+          say(peer, 1, (const uint8_t *)cases[c].data, cases[c].len, 0);
 
       if (cases[c].len) {
         assert_int_equal(sim_world_pass(world, 100 * SIM_MILLISECOND), 0);
