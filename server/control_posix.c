@@ -14,9 +14,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* A reply holds 64 ends of sessions with 1 KiB of reason each, and JSON may
-   write an octet as six. */
-#define REPLY_MAX (1024 * 1024)
+/* A reply names all sessions with the paths that clients chose, so it may be
+   long; there is room for this at first, and at most. */
+#define REPLY_FIRST (64 * 1024)
+#define REPLY_MAX (256 * 1024 * 1024)
 
 typedef struct client {
   int fd; /* -1: free */
@@ -107,6 +108,21 @@ static int prepare_folder(const char *path) {
   return 0;
 }
 
+/* Removes a socket, but nothing else that has the name: connecting to a plain
+   file is refused in the same way. */
+static int unlink_socket(const char *path) {
+  struct stat st;
+
+  if (lstat(path, &st) != 0) {
+    return -1;
+  }
+  if (!S_ISSOCK(st.st_mode)) {
+    errno = EEXIST;
+    return -1;
+  }
+  return unlink(path);
+}
+
 int control_open(control **pcontrol, const char *path) {
   control *c;
   mode_t mask;
@@ -134,7 +150,7 @@ int control_open(control **pcontrol, const char *path) {
     goto fail;
   }
   rv = CONTROL_ERR_PATH;
-  if (errno == ECONNREFUSED && unlink(path) != 0) {
+  if (errno == ECONNREFUSED && unlink_socket(path) != 0) {
     goto fail;
   }
   c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -241,10 +257,37 @@ static void send_reply(client *cl) {
   }
 }
 
-static void read_line(client *cl, control_answer answer, void *user) {
+/* Answers the lines that are there, until one's reply has to wait. */
+static void answer_lines(client *cl, control_answer answer, void *user) {
+  while (cl->fd >= 0 && !cl->reply) {
+    char *newline = memchr(cl->line, '\n', cl->len);
+    size_t used;
+
+    if (!newline) {
+      if (cl->len == sizeof(cl->line)) {
+        drop(cl);
+      }
+      return;
+    }
+    *newline = '\0';
+    used = (size_t)(newline - cl->line) + 1;
+    cl->reply = answer(user, cl->line);
+    if (!cl->reply) {
+      drop(cl);
+      return;
+    }
+    memmove(cl->line, cl->line + used, cl->len - used);
+    cl->len -= used;
+    cl->reply_sent = 0;
+    cl->reply_len = strlen(cl->reply);
+    /* The NUL's place takes the newline: the length is what counts now. */
+    cl->reply[cl->reply_len++] = '\n';
+    send_reply(cl);
+  }
+}
+
+static void read_lines(client *cl, control_answer answer, void *user) {
   ssize_t n = recv(cl->fd, cl->line + cl->len, sizeof(cl->line) - cl->len, 0);
-  char *newline;
-  size_t used;
 
   if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
     return;
@@ -254,27 +297,7 @@ static void read_line(client *cl, control_answer answer, void *user) {
     return;
   }
   cl->len += (size_t)n;
-  newline = memchr(cl->line, '\n', cl->len);
-  if (!newline) {
-    if (cl->len == sizeof(cl->line)) {
-      drop(cl);
-    }
-    return;
-  }
-  *newline = '\0';
-  used = (size_t)(newline - cl->line) + 1;
-  cl->reply = answer(user, cl->line);
-  if (!cl->reply) {
-    drop(cl);
-    return;
-  }
-  memmove(cl->line, cl->line + used, cl->len - used);
-  cl->len -= used;
-  cl->reply_sent = 0;
-  cl->reply_len = strlen(cl->reply);
-  /* The NUL's place takes the newline: the length is what counts now. */
-  cl->reply[cl->reply_len++] = '\n';
-  send_reply(cl);
+  answer_lines(cl, answer, user);
 }
 
 void control_serve(control *c, const struct pollfd *fds, size_t nfds,
@@ -295,8 +318,9 @@ void control_serve(control *c, const struct pollfd *fds, size_t nfds,
       if (cl->fd == fds[i].fd) {
         if (cl->reply) {
           send_reply(cl);
+          answer_lines(cl, answer, user);
         } else {
-          read_line(cl, answer, user);
+          read_lines(cl, answer, user);
         }
         break;
       }
@@ -305,16 +329,26 @@ void control_serve(control *c, const struct pollfd *fds, size_t nfds,
 }
 
 static int read_reply(int fd, char **preply) {
-  char *reply = malloc(REPLY_MAX);
-  size_t len = 0;
+  size_t room = REPLY_FIRST, len = 0;
+  char *reply = malloc(room);
 
   if (!reply) {
     return CONTROL_ERR_NOMEM;
   }
   while (len < REPLY_MAX) {
-    ssize_t n = recv(fd, reply + len, REPLY_MAX - len, 0);
-    char *newline;
+    char *newline, *longer;
+    ssize_t n;
 
+    if (len == room) {
+      longer = realloc(reply, 2 * room);
+      if (!longer) {
+        free(reply);
+        return CONTROL_ERR_NOMEM;
+      }
+      reply = longer;
+      room *= 2;
+    }
+    n = recv(fd, reply + len, room - len, 0);
     if (n < 0 && errno == EINTR) {
       continue;
     }

@@ -39,7 +39,8 @@ int control_default_path(char *dest, size_t destlen, unsigned port);
 
 /*
  * Listens at |path|, making its folder if that is missing; a socket that
- * nobody answers at is replaced.  CONTROL_ERR_NOMEM, _IN_USE, _PATH.
+ * nobody answers at is replaced, nothing else is.  CONTROL_ERR_NOMEM, _IN_USE,
+ * _PATH.
  */
 int control_open(control **pcontrol, const char *path);
 
