@@ -1,25 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/host.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
-#include <string.h>
 
 size_t host_default_names(const char *names[HOST_NAMES_MAX],
                           const char *address) {
-  if (strcmp(address, "0.0.0.0") == 0) {
+  udp_address parsed;
+  int ipv6;
+
+  /* An address has many spellings. */
+  if (udp_address_parse(&parsed, address, 0) != 0) {
+    names[0] = address;
+    return 1;
+  }
+  ipv6 = parsed.sa.sa_family == AF_INET6;
+  if (!ipv6 && parsed.in.sin_addr.s_addr == htonl(INADDR_ANY)) {
     /* Not localhost first: a browser takes it for ::1, which is not served. */
     names[0] = "127.0.0.1";
     names[1] = "localhost";
     return 2;
   }
-  if (strcmp(address, "::") == 0) {
+  if (ipv6 && IN6_IS_ADDR_UNSPECIFIED(&parsed.in6.sin6_addr)) {
     names[0] = "localhost";
     names[1] = "127.0.0.1";
     names[2] = "::1";
     return 3;
   }
   names[0] = address;
-  if (strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0) {
+  if (ipv6 ? IN6_IS_ADDR_LOOPBACK(&parsed.in6.sin6_addr)
+           : ntohl(parsed.in.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET) {
     names[1] = "localhost";
     return 2;
   }

@@ -30,8 +30,9 @@ typedef enum tls_cipher_preference {
 typedef void (*tls_keylog)(void *user, const char *line);
 
 typedef struct tls_config {
-  /* The protocols offered, most wanted first: "h3,echo".  A client that
-     offers none of them is refused with no_application_protocol (RFC 7301). */
+  /* The protocols spoken: "h3,echo".  Of those that a client offers too, the
+     one that it names first is taken; if there is none, it is refused with
+     no_application_protocol (RFC 7301). */
   const char *alpn;
   tls_cipher_preference prefer;
   /* NULL: secrets are told to nobody. */

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/host.h"
+
+#include "server/tls.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static int has(const char *const *names, size_t n, const char *name) {
+  while (n > 0) {
+    if (strcmp(names[--n], name) == 0) {
+      return 1;
+    }
+  }
+  return 0;
+}
+
+/* Every name can be put into a certificate, and the first into a link. */
+static void test_default_names(void **state) {
+  static const char *const addresses[] = {"127.0.0.1", "127.1.2.3", "::1",
+                                          "192.0.2.7", "2001:db8::1", "0.0.0.0",
+                                          "::", "0:0:0:0:0:0:0:0", "::0",
+                                          "0:0:0:0:0:0:0:1"};
+  const char *names[HOST_NAMES_MAX];
+  size_t i, j, n;
+
+  (void)state;
+  for (i = 0; i < sizeof(addresses) / sizeof(addresses[0]); ++i) {
+    udp_address address;
+
+    n = host_default_names(names, addresses[i]);
+    assert_in_range(n, 1, HOST_NAMES_MAX);
+    for (j = 0; j < n; ++j) {
+      assert_int_equal(cm_x509_check_host(names[j]), 0);
+      assert_false(has(names, j, names[j]));
+    }
+    assert_int_equal(udp_address_parse(&address, addresses[i], 0), 0);
+    if (i < 5 || i > 8) {
+      assert_string_equal(names[0], addresses[i]);
+    } else {
+      /* All addresses: nobody can connect to that. */
+      assert_true(has(names, n, "localhost"));
+      assert_true(has(names, n, "127.0.0.1"));
+      assert_int_equal(has(names, n, "::1"), i > 5);
+      assert_false(has(names, n, addresses[i]));
+    }
+    assert_int_equal(has(names, n, "localhost"), i < 3 || i > 4);
+  }
+  /* What is no address is not made one. */
+  assert_int_equal(host_default_names(names, "127.example.org"), 1);
+  assert_string_equal(names[0], "127.example.org");
+}
+
+static void test_exit_codes(void **state) {
+  static const struct {
+    int error;
+    host_exit code;
+    const char *name;
+  } cases[] = {
+      {UDP_ERR_INVALID, HOST_EXIT_OPTION, "bad-option"},
+      {CM_ERR_HOST, HOST_EXIT_OPTION, "bad-option"},
+      {CM_ERR_HOST_COUNT, HOST_EXIT_OPTION, "bad-option"},
+      {CM_ERR_INVALID, HOST_EXIT_OPTION, "bad-option"},
+      {UDP_ERR_PORT_BUSY, HOST_EXIT_PORT_BUSY, "port-busy"},
+      {UDP_ERR_PERMISSION, HOST_EXIT_PERMISSION, "permission-denied"},
+      {UDP_ERR_ADDRESS_NOT_AVAILABLE, HOST_EXIT_ADDRESS,
+       "address-not-available"},
+      {UDP_ERR_IO, HOST_EXIT_INTERNAL, "internal"},
+      {UDP_ERR_NOMEM, HOST_EXIT_INTERNAL, "internal"},
+      {TLS_ERR_REFUSED, HOST_EXIT_INTERNAL, "internal"},
+      {CM_ERR_RANDOM, HOST_EXIT_INTERNAL, "internal"},
+      {-1, HOST_EXIT_INTERNAL, "internal"},
+  };
+  size_t i;
+
+  (void)state;
+  for (i = 0; i < sizeof(cases) / sizeof(cases[0]); ++i) {
+    assert_int_equal(host_exit_code(cases[i].error), cases[i].code);
+    assert_string_equal(host_exit_name(cases[i].code), cases[i].name);
+  }
+  assert_string_equal(host_exit_name(HOST_EXIT_CONTROL), "control-refused");
+}
+
+/* One line, that fits or is cut, and names what it is about. */
+static void test_explain(void **state) {
+  static const int errors[] = {
+      UDP_ERR_INVALID, UDP_ERR_PORT_BUSY, UDP_ERR_PERMISSION,
+      UDP_ERR_ADDRESS_NOT_AVAILABLE, UDP_ERR_IO, UDP_ERR_NOMEM, CM_ERR_HOST,
+      CM_ERR_NOMEM, TLS_ERR_NOMEM, TLS_ERR_REFUSED, QUIC_ERR_NOMEM,
+      QUIC_ERR_FAILED, -12345};
+  size_t i, room;
+
+  (void)state;
+  for (i = 0; i < sizeof(errors) / sizeof(errors[0]); ++i) {
+    char whole[256], text[256];
+
+    host_explain(whole, sizeof(whole), errors[i], "192.0.2.99", 61234);
+    assert_in_range(strlen(whole), 1, sizeof(whole) - 2);
+    assert_null(strchr(whole, '\n'));
+    assert_int_equal(strstr(whole, "192.0.2.99") != NULL, i < 4);
+    assert_int_equal(strstr(whole, "61234") != NULL, i < 3);
+    for (room = 1; room < 40; ++room) {
+      memset(text, 'z', sizeof(text));
+      host_explain(text, room, errors[i], "192.0.2.99", 61234);
+      assert_true(strlen(text) < room);
+      assert_memory_equal(text, whole, strlen(text));
+      assert_int_equal(text[room], 'z');
+    }
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_default_names),
+      cmocka_unit_test(test_exit_codes),
+      cmocka_unit_test(test_explain),
+  };
+
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
