@@ -95,14 +95,12 @@ function parseOptions(args) {
 /**
  * @param {import('playwright-core').Page} page
  * @param {ApplianceOptions} options
- * @param {(events: ApplianceEvent[]) => void} onEvents
  * @param {boolean} headless
  * @returns {Promise<ReadyEvent>}
  */
-async function start(page, options, onEvents, headless) {
-  await page.exposeFunction('fortnightEvents', onEvents);
+async function start(page, options, headless) {
   const started = page.evaluate(async (options) => {
-    const { fortnight, fortnightEvents } = /** @type {{fortnight: Page, fortnightEvents: typeof onEvents}} */ (
+    const { fortnight, fortnightEvents } = /** @type {{fortnight: Page, fortnightEvents: (events: ApplianceEvent[]) => void}} */ (
       /** @type {unknown} */ (globalThis));
     fortnight.listen(fortnightEvents);
     try {
@@ -181,7 +179,10 @@ async function main(args, signal) {
     };
     const over = Promise.race([gone, faulted, signal]);
     over.catch(() => {});
-    const ready = await Promise.race([start(page, options, onEvents, headless), over]).catch(async (error) => {
+    // Not raced with a signal: Playwright does not survive that its page is
+    // closed while it exposes a function.
+    await page.exposeFunction('fortnightEvents', onEvents);
+    const ready = await Promise.race([start(page, options, headless), over]).catch(async (error) => {
       if (headless) await screenshot(page);
       throw error;
     });
