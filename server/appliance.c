@@ -352,8 +352,12 @@ static cJSON *close_session(appliance *a, const cJSON *command) {
   const open_session *record;
   double c = cJSON_IsNumber(code) ? code->valuedouble : 0;
 
-  if (!cJSON_IsNumber(number) || c < 0 || c > UINT32_MAX) {
+  if (!cJSON_IsNumber(number) || (code && !cJSON_IsNumber(code)) || c < 0 ||
+      c > UINT32_MAX || (double)(uint32_t)c != c) {
     return refuse("close needs a session, and a code of at most 32 bits");
+  }
+  if (reason && !cJSON_IsString(reason)) {
+    return refuse("the reason is no text");
   }
   for (record = a->sessions; record; record = record->next) {
     if ((double)wt_session_number(record->session) == number->valuedouble) {

@@ -1,0 +1,591 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/appliance.h"
+
+#include "tests/sim/check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define WALL INT64_C(1795300000)
+#define DAY INT64_C(86400)
+
+/* An appliance without a network, but with a source of randomness that may
+   dry up, and what it told. */
+typedef struct bench {
+  appliance *appliance;
+  sim_random source;
+  cm_random random;
+  int dry;
+  appliance_time now;
+  size_t certificates, errors, others;
+  uint8_t packets[4][UDP_SEND_MAX];
+  udp_datagram slots[4];
+} bench;
+
+static int fill(void *user, uint8_t *dest, size_t len) {
+  bench *b = user;
+
+  if (b->dry) {
+    return -1;
+  }
+  sim_random_fill(&b->source, dest, len);
+  return 0;
+}
+
+static const char *text_of(const cJSON *object, const char *name) {
+  return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, name));
+}
+
+static double number_of(const cJSON *object, const char *name) {
+  return cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(object, name));
+}
+
+static int size_of(const cJSON *object, const char *name) {
+  return cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(object, name));
+}
+
+static void on_event(void *user, cJSON *event) {
+  const char *type = text_of(event, "type");
+  bench *b = user;
+
+  assert_non_null(type);
+  if (strcmp(type, "certificates") == 0) {
+    ++b->certificates;
+    assert_non_null(text_of(event, "link"));
+    assert_int_equal(size_of(event, "hashes"), 2);
+  } else if (strcmp(type, "log") == 0 &&
+             strcmp(text_of(event, "level"), "error") == 0) {
+    ++b->errors;
+  } else {
+    ++b->others;
+  }
+}
+
+static void configure(bench *b, appliance_config *config,
+                      const char *const *hosts, size_t nhosts) {
+  size_t i;
+
+  memset(b, 0, sizeof(*b));
+  sim_random_seed(&b->source, 8);
+  b->random.fill = fill;
+  b->random.user = b;
+  b->now.mono = 77;
+  b->now.wall = WALL;
+  for (i = 0; i < 4; ++i) {
+    b->slots[i].data = b->packets[i];
+  }
+  appliance_config_default(config);
+  config->hosts = hosts;
+  config->nhosts = nhosts;
+  config->port = 4433;
+  config->random = &b->random;
+  config->on_event = on_event;
+  config->user = b;
+}
+
+static void begin(bench *b) {
+  static const char *const hosts[] = {"localhost", "127.0.0.1"};
+  appliance_config config;
+
+  configure(b, &config, hosts, 2);
+  assert_int_equal(appliance_new(&b->appliance, &config, &b->now), 0);
+}
+
+static void step(bench *b) {
+  udp_batch out = {b->slots, 0, 4};
+
+  assert_int_equal(appliance_step(b->appliance, &b->now, NULL, &out), 0);
+  assert_int_equal(out.count, 0);
+}
+
+/* Goes to the next deadline, the wall clock along with the other. */
+static void next(bench *b) {
+  uint64_t deadline = appliance_deadline(b->appliance);
+
+  assert_true(deadline > b->now.mono);
+  assert_true(deadline - b->now.mono <= 60 * SIM_SECOND);
+  b->now.wall += (int64_t)((deadline - 77) / SIM_SECOND) -
+                 (int64_t)((b->now.mono - 77) / SIM_SECOND);
+  b->now.mono = deadline;
+  step(b);
+}
+
+static cJSON *command(bench *b, const char *json) {
+  cJSON *object = cJSON_Parse(json);
+  cJSON *reply = appliance_command(b->appliance, object, &b->now);
+
+  cJSON_Delete(object);
+  assert_non_null(reply);
+  return reply;
+}
+
+static void check_refused(bench *b, const char *json) {
+  cJSON *reply = command(b, json);
+
+  if (!text_of(reply, "error")) {
+    fail_msg("%s was not refused", json);
+  }
+  assert_int_equal(cJSON_GetArraySize(reply), 1);
+  cJSON_Delete(reply);
+}
+
+static const char *hash_of(const cJSON *object, const char *use) {
+  const cJSON *hash;
+
+  cJSON_ArrayForEach(hash,
+                     cJSON_GetObjectItemCaseSensitive(object, "hashes")) {
+    if (strcmp(text_of(hash, "use"), use) == 0) {
+      return text_of(hash, "hex");
+    }
+  }
+  return NULL;
+}
+
+static void active_hex(const bench *b, char hex[65]) {
+  const cm_certificate *certificate = appliance_certificate(b->appliance);
+  size_t i;
+
+  for (i = 0; i < CM_HASH_LEN; ++i) {
+    sprintf(hex + 2 * i, "%02x", certificate->sha256[i]);
+  }
+}
+
+static void test_describe(void **state) {
+  static const struct {
+    const char *hosts[3];
+    const char *path;
+    const char *url;
+  } cases[] = {
+      {{"localhost", NULL, NULL}, NULL, "https://localhost:4433/echo"},
+      {{"127.0.0.1", "localhost", NULL}, "/x", "https://127.0.0.1:4433/x"},
+      {{"::1", NULL, NULL}, NULL, "https://[::1]:4433/echo"},
+      {{"*.example.org", "example.org", NULL},
+       NULL,
+       "https://example.org:4433/echo"},
+      {{"*.a.example", "*.b.example", "c.example"},
+       NULL,
+       "https://c.example:4433/echo"},
+  };
+  appliance_config config;
+  size_t i, n;
+  bench b;
+
+  (void)state;
+  for (i = 0; i < sizeof(cases) / sizeof(cases[0]); ++i) {
+    cJSON *object;
+    char hex[65];
+
+    for (n = 0; n < 3 && cases[i].hosts[n]; ++n) {
+    }
+    configure(&b, &config, cases[i].hosts, n);
+    config.path = cases[i].path;
+    assert_int_equal(appliance_new(&b.appliance, &config, &b.now), 0);
+    object = appliance_describe(b.appliance);
+    assert_string_equal(text_of(object, "url"), cases[i].url);
+    assert_non_null(text_of(object, "link"));
+    assert_memory_equal(text_of(object, "link"), cases[i].url,
+                        strlen(cases[i].url));
+    assert_int_equal(size_of(object, "hashes"), 2);
+    active_hex(&b, hex);
+    assert_string_equal(hash_of(object, "active"), hex);
+    assert_string_not_equal(hash_of(object, "standby"), hex);
+    assert_non_null(strstr(text_of(object, "link"), "#"));
+    cJSON_Delete(object);
+    appliance_free(b.appliance);
+  }
+  appliance_free(NULL);
+}
+
+static void test_refused_configurations(void **state) {
+  static const char *const wild[] = {"*.example.org", "*.example.net"};
+  static const char *const bad[] = {"localhost", "not a host"};
+  static const char *const good[] = {"localhost"};
+  appliance_config config;
+  bench b;
+
+  (void)state;
+  configure(&b, &config, good, 0);
+  assert_int_equal(appliance_new(&b.appliance, &config, &b.now),
+                   CM_ERR_HOST_COUNT);
+  assert_null(b.appliance);
+  configure(&b, &config, wild, 2);
+  assert_int_equal(appliance_new(&b.appliance, &config, &b.now), CM_ERR_HOST);
+  assert_null(b.appliance);
+  configure(&b, &config, bad, 2);
+  assert_int_equal(appliance_new(&b.appliance, &config, &b.now), CM_ERR_HOST);
+  assert_null(b.appliance);
+  configure(&b, &config, good, 1);
+  b.dry = 1;
+  assert_int_equal(appliance_new(&b.appliance, &config, &b.now),
+                   CM_ERR_RANDOM);
+  assert_null(b.appliance);
+  configure(&b, &config, good, 1);
+  b.now.wall = -1;
+  assert_true(appliance_new(&b.appliance, &config, &b.now) < 0);
+  assert_null(b.appliance);
+}
+
+static void test_malformed_commands(void **state) {
+  static const char *const bad[] = {
+      "null", "[]", "{}", "7", "\"status\"", "[{\"command\":\"status\"}]",
+      "no json at all", "{\"command\":7}", "{\"command\":null}",
+      "{\"Command\":\"status\"}", "{\"command\":\"\"}",
+      "{\"command\":\"reboot\"}", "{\"command\":\"status \"}",
+      "{\"command\":\"close\"}", "{\"command\":\"close\",\"session\":\"1\"}",
+      "{\"command\":\"close\",\"session\":1}",
+      "{\"command\":\"close\",\"session\":-1}",
+      "{\"command\":\"close\",\"session\":1e300}"};
+  size_t i;
+  bench b;
+
+  (void)state;
+  begin(&b);
+  for (i = 0; i < sizeof(bad) / sizeof(bad[0]); ++i) {
+    check_refused(&b, bad[i]);
+  }
+  assert_false(appliance_is_stopping(b.appliance));
+  step(&b);
+  appliance_free(b.appliance);
+}
+
+static void test_status(void **state) {
+  cJSON *reply;
+  bench b;
+
+  (void)state;
+  begin(&b);
+  b.now.wall += 5;
+  reply = command(&b, "{\"command\":\"status\",\"id\":1}");
+  assert_null(text_of(reply, "error"));
+  assert_string_equal(text_of(reply, "url"), "https://localhost:4433/echo");
+  assert_int_equal(size_of(reply, "hashes"), 2);
+  assert_int_equal(size_of(reply, "sessions"), 0);
+  assert_int_equal(size_of(reply, "closed"), 0);
+  assert_true(number_of(reply, "uptime_s") == 5);
+  assert_true(number_of(reply, "connections") == 0);
+  assert_true(number_of(cJSON_GetObjectItem(reply, "counters"),
+                        "datagrams_received") == 0);
+  cJSON_Delete(reply);
+  appliance_free(b.appliance);
+}
+
+/* "rotate" serves the former standby, and says so in every way. */
+static void test_rotate(void **state) {
+  cJSON *before, *after, *again;
+  char hex[65];
+  bench b;
+  int i;
+
+  (void)state;
+  begin(&b);
+  for (i = 0; i < 5; ++i) {
+    before = command(&b, "{\"command\":\"hashes\"}");
+    after = command(&b, "{\"command\":\"rotate\"}");
+    again = command(&b, "{\"command\":\"hashes\"}");
+    assert_string_equal(hash_of(after, "active"), hash_of(before, "standby"));
+    assert_string_not_equal(hash_of(after, "standby"),
+                            hash_of(before, "active"));
+    assert_string_not_equal(hash_of(after, "standby"),
+                            hash_of(before, "standby"));
+    assert_true(cJSON_Compare(after, again, 1));
+    active_hex(&b, hex);
+    assert_string_equal(hash_of(after, "active"), hex);
+    assert_int_equal(b.certificates, i + 1);
+    cJSON_Delete(before);
+    cJSON_Delete(after);
+    cJSON_Delete(again);
+  }
+  assert_int_equal(b.errors, 0);
+  appliance_free(b.appliance);
+}
+
+/* No randomness, no rotation: and nothing has changed. */
+static void test_rotate_fails(void **state) {
+  cJSON *before, *after;
+  bench b;
+
+  (void)state;
+  begin(&b);
+  before = command(&b, "{\"command\":\"hashes\"}");
+  b.dry = 1;
+  check_refused(&b, "{\"command\":\"rotate\"}");
+  after = command(&b, "{\"command\":\"hashes\"}");
+  assert_true(cJSON_Compare(before, after, 1));
+  assert_int_equal(b.certificates, 0);
+  cJSON_Delete(before);
+  cJSON_Delete(after);
+  b.dry = 0;
+  cJSON_Delete(command(&b, "{\"command\":\"rotate\"}"));
+  assert_int_equal(b.certificates, 1);
+  appliance_free(b.appliance);
+}
+
+/* Thirteen days by the deadlines alone: it rotates twice, each time to what
+   was announced, and what it serves is always valid. */
+static void test_thirteen_days(void **state) {
+  char active[65], standby[65], hex[65];
+  size_t rotations = 0, steps = 0;
+  cJSON *object;
+  bench b;
+
+  (void)state;
+  begin(&b);
+  active_hex(&b, active);
+  object = appliance_describe(b.appliance);
+  strcpy(standby, hash_of(object, "standby"));
+  cJSON_Delete(object);
+  while (b.now.wall < WALL + 13 * DAY) {
+    const cm_certificate *certificate;
+
+    next(&b);
+    ++steps;
+    certificate = appliance_certificate(b.appliance);
+    assert_true(certificate->not_before <= b.now.wall);
+    assert_true(b.now.wall + CM_GUARD_TIME <= certificate->not_after + 60);
+    assert_int_equal(cm_x509_check(certificate->der, certificate->der_len,
+                                   CM_BROWSER_CHROMIUM, b.now.wall),
+                     CM_ACCEPTED);
+    active_hex(&b, hex);
+    if (strcmp(hex, active) != 0) {
+      assert_string_equal(hex, standby);
+      strcpy(active, hex);
+      object = appliance_describe(b.appliance);
+      strcpy(standby, hash_of(object, "standby"));
+      cJSON_Delete(object);
+      ++rotations;
+    }
+    assert_int_equal(b.certificates, rotations);
+  }
+  assert_int_equal(rotations, 2);
+  assert_int_equal(b.errors, 0);
+  /* A tick a minute, no more. */
+  assert_in_range(steps, 13 * 1440, 13 * 1440 + 20);
+  object = command(&b, "{\"command\":\"status\"}");
+  assert_true(number_of(cJSON_GetObjectItem(object, "counters"),
+                        "rotations") == 2);
+  cJSON_Delete(object);
+  appliance_free(b.appliance);
+}
+
+/* No randomness on the day: one line in the log, the old one goes on, and it
+   is made up for later. */
+static void test_rotation_is_retried(void **state) {
+  char before[65], hex[65];
+  bench b;
+  int i;
+
+  (void)state;
+  begin(&b);
+  active_hex(&b, before);
+  b.dry = 1;
+  b.now.wall += 6 * DAY;
+  for (i = 0; i < 10; ++i) {
+    next(&b);
+  }
+  assert_int_equal(b.errors, 1);
+  assert_int_equal(b.certificates, 0);
+  active_hex(&b, hex);
+  assert_string_equal(hex, before);
+  b.dry = 0;
+  next(&b);
+  assert_int_equal(b.certificates, 1);
+  active_hex(&b, hex);
+  assert_string_not_equal(hex, before);
+  next(&b);
+  assert_int_equal(b.errors, 1);
+  assert_int_equal(b.certificates, 1);
+  appliance_free(b.appliance);
+}
+
+/* The wall clock jumps, the monotonic one does not: at the next tick what is
+   served is valid again. */
+static void test_clock_jumps(void **state) {
+  static const int64_t jumps[] = {30 * DAY, -60 * DAY, 400 * DAY, -DAY, 13 * DAY,
+                                  7 * DAY};
+  size_t i;
+  bench b;
+
+  (void)state;
+  begin(&b);
+  for (i = 0; i < sizeof(jumps) / sizeof(jumps[0]); ++i) {
+    const cm_certificate *certificate;
+
+    b.now.wall += jumps[i];
+    next(&b);
+    certificate = appliance_certificate(b.appliance);
+    assert_in_range(b.now.wall, certificate->not_before,
+                    certificate->not_after);
+  }
+  assert_int_equal(b.errors, 0);
+  assert_in_range(b.certificates, 4, 6);
+  appliance_free(b.appliance);
+}
+
+static void test_stop(void **state) {
+  sim_world *world = check_world(60);
+  sim_peer *peer = sim_world_connect(world, "h3");
+  cJSON *reply;
+
+  (void)state;
+  assert_non_null(peer);
+  assert_true(sim_world_session(world, peer, "/echo") >= 0);
+  assert_false(appliance_is_stopping(world->appliance));
+  reply = sim_world_command(world, "{\"command\":\"stop\"}");
+  assert_non_null(reply);
+  cJSON_Delete(reply);
+  assert_true(appliance_is_stopping(world->appliance));
+  assert_int_equal(quic_endpoint_connections(world->endpoint), 0);
+  RUN_UNTIL(world, sim_is_closed, peer, 0);
+  assert_false(peer->end.local);
+  assert_int_equal(peer->end.error_code, 0);
+  assert_int_equal(world->sessions_closed, 1);
+  /* Once more does no harm; nobody new is let in. */
+  reply = sim_world_command(world, "{\"command\":\"stop\"}");
+  cJSON_Delete(reply);
+  assert_null(sim_world_connect(world, "h3"));
+  check_world_end(world);
+}
+
+static void test_sessions_in_status(void **state) {
+  sim_world *world = check_world(61);
+  sim_peer *peer = sim_world_connect(world, "h3");
+  cJSON *reply;
+  const cJSON *sessions, *session;
+  char json[128];
+  int64_t id;
+
+  (void)state;
+  assert_non_null(peer);
+  id = sim_world_session(world, peer, "/echo?who=\"me\"");
+  assert_true(id >= 0);
+  assert_int_equal(sim_world_pass(world, 3 * SIM_SECOND), 0);
+  reply = sim_world_command(world, "{\"command\":\"status\"}");
+  assert_non_null(reply);
+  sessions = cJSON_GetObjectItemCaseSensitive(reply, "sessions");
+  assert_int_equal(cJSON_GetArraySize(sessions), 1);
+  session = cJSON_GetArrayItem(sessions, 0);
+  assert_string_equal(text_of(session, "path"), "/echo?who=\"me\"");
+  assert_string_equal(text_of(session, "origin"), "https://example.org");
+  assert_non_null(strchr(text_of(session, "peer"), ':'));
+  assert_true(number_of(session, "age_s") >= 3);
+  assert_true(number_of(reply, "connections") == 1);
+
+  /* By its number it can be closed. */
+  snprintf(json, sizeof(json),
+           "{\"command\":\"close\",\"session\":%.0f,\"code\":4294967295,"
+           "\"reason\":\"gr\xc3\xbc\xc3\x9f\"}",
+           number_of(session, "session"));
+  cJSON_Delete(reply);
+  reply = sim_world_command(world, json);
+  assert_non_null(reply);
+  assert_int_equal(cJSON_GetArraySize(reply), 0);
+  cJSON_Delete(reply);
+  RUN_UNTIL(world, sim_is_session_closed, peer, id);
+  assert_true(sim_peer_find_session(peer, id)->by_server);
+  assert_true(sim_peer_find_session(peer, id)->code == 4294967295u);
+  assert_string_equal(sim_peer_find_session(peer, id)->reason,
+                      "gr\xc3\xbc\xc3\x9f");
+  /* Not twice. */
+  assert_null(sim_world_command(world, json));
+
+  reply = sim_world_command(world, "{\"command\":\"status\"}");
+  assert_int_equal(size_of(reply, "sessions"), 0);
+  assert_int_equal(size_of(reply, "closed"), 1);
+  session = cJSON_GetArrayItem(
+      cJSON_GetObjectItemCaseSensitive(reply, "closed"), 0);
+  assert_string_equal(text_of(session, "by"), "server");
+  assert_true(number_of(session, "code") == 4294967295.0);
+  cJSON_Delete(reply);
+  check_world_end(world);
+}
+
+/* A close that is refused leaves the session as it is. */
+static void test_close_refused(void **state) {
+  static const char *const bad[] = {
+      "\"code\":-1",          "\"code\":4294967296", "\"code\":1.5",
+      "\"code\":\"7\"",       "\"code\":1e999",      "\"code\":7,\"reason\":7",
+      "\"reason\":\"\xc3(\"", "\"code\":null"};
+  sim_world *world = check_world(62);
+  sim_peer *peer = sim_world_connect(world, "h3");
+  char json[2048], reason[1026];
+  double number;
+  cJSON *reply;
+  int64_t id;
+  size_t i;
+
+  (void)state;
+  assert_non_null(peer);
+  id = sim_world_session(world, peer, "/echo");
+  assert_true(id >= 0);
+  reply = sim_world_command(world, "{\"command\":\"status\"}");
+  number = number_of(
+      cJSON_GetArrayItem(cJSON_GetObjectItem(reply, "sessions"), 0), "session");
+  cJSON_Delete(reply);
+  for (i = 0; i < sizeof(bad) / sizeof(bad[0]); ++i) {
+    snprintf(json, sizeof(json), "{\"command\":\"close\",\"session\":%.0f,%s}",
+             number, bad[i]);
+    reply = sim_world_command(world, json);
+    if (reply) {
+      fail_msg("%s was not refused", bad[i]);
+    }
+  }
+  memset(reason, 'r', 1025);
+  reason[1025] = '\0';
+  snprintf(json, sizeof(json),
+           "{\"command\":\"close\",\"session\":%.0f,\"reason\":\"%s\"}",
+           number, reason);
+  assert_null(sim_world_command(world, json));
+  check_echo(world, peer, id, "still there", 11);
+  check_world_end(world);
+}
+
+/* The last 64 ends are told, oldest first. */
+static void test_closed_is_bounded(void **state) {
+  sim_world *world = check_world(63);
+  const cJSON *closed;
+  sim_peer *peer = NULL;
+  char path[64];
+  cJSON *reply;
+  int64_t id;
+  int i;
+
+  (void)state;
+  for (i = 0; i < 70; ++i) {
+    if (i % 25 == 0) {
+      peer = sim_world_connect(world, "h3");
+      assert_non_null(peer);
+    }
+    snprintf(path, sizeof(path), "/echo?close=%d&reason=%d", i, i);
+    id = sim_world_session(world, peer, path);
+    assert_true(id >= 0);
+    RUN_UNTIL(world, sim_is_session_closed, peer, id);
+  }
+  reply = sim_world_command(world, "{\"command\":\"status\"}");
+  closed = cJSON_GetObjectItemCaseSensitive(reply, "closed");
+  assert_int_equal(cJSON_GetArraySize(closed), 64);
+  for (i = 0; i < 64; ++i) {
+    assert_true(number_of(cJSON_GetArrayItem(closed, i), "code") == i + 6);
+  }
+  cJSON_Delete(reply);
+  check_world_end(world);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_describe),
+      cmocka_unit_test(test_refused_configurations),
+      cmocka_unit_test(test_malformed_commands),
+      cmocka_unit_test(test_status),
+      cmocka_unit_test(test_rotate),
+      cmocka_unit_test(test_rotate_fails),
+      cmocka_unit_test(test_thirteen_days),
+      cmocka_unit_test(test_rotation_is_retried),
+      cmocka_unit_test(test_clock_jumps),
+      cmocka_unit_test(test_stop),
+      cmocka_unit_test(test_sessions_in_status),
+      cmocka_unit_test(test_close_refused),
+      cmocka_unit_test(test_closed_is_bounded),
+  };
+
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
