@@ -421,6 +421,8 @@ int appliance_new(appliance **pappliance, const appliance_config *config,
   cm_config certificates;
   quic_endpoint_config endpoint;
   const char *host;
+  char link[TEXT_MAX];
+  cm_hashset set;
   tls_context *tls;
   appliance *a;
   int rv;
@@ -466,6 +468,12 @@ int appliance_new(appliance **pappliance, const appliance_config *config,
   certificates.random = config->random;
   rv = cm_manager_new(&a->certificates, &certificates, now->wall);
   if (rv != 0) {
+    goto fail;
+  }
+  hashset_of(a, &set);
+  rv = cm_hashset_link(link, sizeof(link), &set);
+  if (rv < 0) {
+    /* Nothing could be published. */
     goto fail;
   }
   rv = tls_context_new(&tls, cm_manager_active(a->certificates), &a->tls);

@@ -42,6 +42,7 @@ host_exit host_exit_code(int error) {
   case CM_ERR_HOST:
   case CM_ERR_HOST_COUNT:
   case CM_ERR_INVALID:
+  case CM_ERR_NOBUF:
     return HOST_EXIT_OPTION;
   case UDP_ERR_PORT_BUSY:
     return HOST_EXIT_PORT_BUSY;
@@ -105,6 +106,12 @@ void host_explain(char *text, size_t textlen, int error, const char *address,
     snprintf(text, textlen,
              "--host takes a DNS name or a literal address, such as "
              "example.org or 192.0.2.1");
+    break;
+  case CM_ERR_INVALID:
+  case CM_ERR_NOBUF:
+    snprintf(text, textlen,
+             "the path begins with \"/\", has no \"#\", and is not longer than "
+             "a link can be");
     break;
   default:
     snprintf(text, textlen, "%s", appliance_strerror(error));

@@ -202,8 +202,8 @@ static int serve(host *h, const cJSON *options) {
   const char *address = string_of(options, "address", HOST_DEFAULT_ADDRESS);
   const cJSON *port_item = cJSON_GetObjectItemCaseSensitive(options, "port");
   const cJSON *hosts = cJSON_GetObjectItemCaseSensitive(options, "hosts");
-  double port =
-      cJSON_IsNumber(port_item) ? port_item->valuedouble : HOST_DEFAULT_PORT;
+  double port = port_item ? cJSON_GetNumberValue(port_item)
+                          : (double)HOST_DEFAULT_PORT;
   const char *defaults[HOST_NAMES_MAX];
   const char **names;
   appliance_config config;
@@ -212,7 +212,8 @@ static int serve(host *h, const cJSON *options) {
   size_t n;
   int rv, i;
 
-  if (!(port >= 0 && port <= 65535)) {
+  /* Also what is no number at all: cJSON gives NaN for it. */
+  if (!(port >= 0 && port <= 65535 && port == (double)(uint16_t)port)) {
     return fail(h, UDP_ERR_INVALID, address, 0);
   }
   n = (size_t)cJSON_GetArraySize(hosts);
