@@ -200,6 +200,7 @@ static void test_refused_configurations(void **state) {
   static const char *const wild[] = {"*.example.org", "*.example.net"};
   static const char *const bad[] = {"localhost", "not a host"};
   static const char *const good[] = {"localhost"};
+  char long_path[5000];
   appliance_config config;
   bench b;
 
@@ -213,6 +214,16 @@ static void test_refused_configurations(void **state) {
   assert_null(b.appliance);
   configure(&b, &config, bad, 2);
   assert_int_equal(appliance_new(&b.appliance, &config, &b.now), CM_ERR_HOST);
+  assert_null(b.appliance);
+  configure(&b, &config, good, 1);
+  config.path = "echo";
+  assert_int_equal(appliance_new(&b.appliance, &config, &b.now),
+                   CM_ERR_INVALID);
+  assert_null(b.appliance);
+  memset(long_path, '/', sizeof(long_path) - 1);
+  long_path[sizeof(long_path) - 1] = '\0';
+  config.path = long_path;
+  assert_int_equal(appliance_new(&b.appliance, &config, &b.now), CM_ERR_NOBUF);
   assert_null(b.appliance);
   configure(&b, &config, good, 1);
   b.dry = 1;
