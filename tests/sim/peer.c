@@ -120,16 +120,21 @@ static void on_stream_data(sim_client *client, int64_t id, const uint8_t *data,
   sim_peer *peer = user;
   sim_peer_stream *stream = sim_peer_find_stream(peer, id);
   uint8_t *more;
+  size_t cap;
 
   (void)client;
-  if (len > 0) {
-    more = realloc(stream->data, stream->len + len);
+  if (len > stream->cap - stream->len) {
+    cap = 2 * stream->cap + len;
+    more = realloc(stream->data, cap);
     if (more == NULL) {
       peer->overflow = 1;
       return;
     }
-    memcpy(more + stream->len, data, len);
     stream->data = more;
+    stream->cap = cap;
+  }
+  if (len > 0) {
+    memcpy(stream->data + stream->len, data, len);
     stream->len += len;
   }
   stream->fin |= fin;

@@ -18,6 +18,7 @@ typedef struct sim_peer_stream {
   int by_server;
   uint8_t *data;
   size_t len;
+  size_t cap;
   int fin;
   int reset;
   uint64_t reset_code;
