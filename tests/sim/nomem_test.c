@@ -174,8 +174,7 @@ static void pass(place *p, uint64_t time) {
 
 static void write_to(sim_client *client, int64_t id, const char *text,
                      int fin) {
-  sim_client_stream_write(client, id, (const uint8_t *)text, strlen(text),
-                          fin);
+  sim_client_stream_write(client, id, (const uint8_t *)text, strlen(text), fin);
 }
 
 /* Everything that a client may do, as far as it gets. */
