@@ -3,6 +3,10 @@
 
 #include <arpa/inet.h>
 #include <stdio.h>
+#include <time.h>
+
+/* Turns of receiving before others than the socket are looked at. */
+#define ROUNDS_MAX 16
 
 size_t host_default_names(const char *names[HOST_NAMES_MAX],
                           const char *address) {
@@ -34,6 +38,51 @@ size_t host_default_names(const char *names[HOST_NAMES_MAX],
     return 2;
   }
   return 1;
+}
+
+void host_now(appliance_time *now) {
+  struct timespec ts;
+
+  clock_gettime(CLOCK_MONOTONIC, &ts);
+  now->mono = (uint64_t)ts.tv_sec * NGTCP2_SECONDS + (uint64_t)ts.tv_nsec;
+  clock_gettime(CLOCK_REALTIME, &ts);
+  now->wall = ts.tv_sec;
+}
+
+int host_turn(appliance *a, udp_socket *socket, appliance_time *now) {
+  udp_batch in, out;
+  int i, more, rv;
+
+  for (i = 0; i < ROUNDS_MAX; ++i) {
+    rv = udp_receive(socket, &in);
+    if (rv != 0) {
+      return rv;
+    }
+    host_now(now);
+    udp_send_begin(socket, &out);
+    more = appliance_step(a, now, &in, &out);
+    rv = udp_send(socket, &out);
+    while (rv == 0 && more) {
+      udp_send_begin(socket, &out);
+      if (out.capacity == 0) {
+        break;
+      }
+      more = appliance_step(a, now, NULL, &out);
+      rv = udp_send(socket, &out);
+    }
+    if (rv != 0) {
+      return rv;
+    }
+    if (in.count == 0) {
+      return 0;
+    }
+  }
+  return 1;
+}
+
+uint16_t host_port(const udp_address *address) {
+  return ntohs(address->sa.sa_family == AF_INET6 ? address->in6.sin6_port
+                                                 : address->in.sin_port);
 }
 
 host_exit host_exit_code(int error) {

@@ -28,6 +28,19 @@ typedef enum host_exit {
 size_t host_default_names(const char *names[HOST_NAMES_MAX],
                           const char *address);
 
+/* Reads both clocks. */
+void host_now(appliance_time *now);
+
+/*
+ * Receives and sends until there is nothing to do, or for a while; |*now| is
+ * the time of the last step.  Returns 1 if there is more to receive, 0 if not,
+ * or UDP_ERR_IO.
+ */
+int host_turn(appliance *a, udp_socket *socket, appliance_time *now);
+
+/* The port of |address|, in host byte order. */
+uint16_t host_port(const udp_address *address);
+
 /* The exit code for an error of udp_open() or appliance_new(). */
 host_exit host_exit_code(int error);
 

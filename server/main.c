@@ -21,15 +21,14 @@
 
 #define HOSTS_MAX 32
 #define PATH_LEN_MAX 512
-/* Turns of receiving before others than the socket are looked at. */
-#define ROUNDS_MAX 16
 
 static const char usage[] =
     "usage: fortnight COMMAND [OPTION...]\n"
     "\n"
     "A WebTransport server whose certificates never outlive a fortnight.\n"
     "\n"
-    "  serve     serves until Ctrl-C or SIGTERM; prints one line \"ready {...}\"\n"
+    "  serve     serves until Ctrl-C or SIGTERM; prints one line \"ready "
+    "{...}\"\n"
     "    --listen ADDRESS  the address to bind (default 127.0.0.1; :: is all)\n"
     "    --port N          the UDP port (default 4433; 0: any free one)\n"
     "    --host NAME       a DNS name or address for the certificate; may be\n"
@@ -68,15 +67,6 @@ typedef struct host {
   int signals;
   FILE *key_log;
 } host;
-
-static void now(appliance_time *t) {
-  struct timespec ts;
-
-  clock_gettime(CLOCK_MONOTONIC, &ts);
-  t->mono = (uint64_t)ts.tv_sec * NGTCP2_SECONDS + (uint64_t)ts.tv_nsec;
-  clock_gettime(CLOCK_REALTIME, &ts);
-  t->wall = ts.tv_sec;
-}
 
 /* ---- Log ---- */
 
@@ -134,8 +124,7 @@ static void on_event(void *user, cJSON *event) {
     fprintf(stderr, "certificate swapped: now serving %s",
             text_of(cJSON_GetArrayItem(hashes, 0), "hex"));
   } else {
-    fprintf(stderr, "%s: %s", text_of(event, "level"),
-            text_of(event, "text"));
+    fprintf(stderr, "%s: %s", text_of(event, "level"), text_of(event, "text"));
   }
   fputc('\n', stderr);
 }
@@ -164,7 +153,7 @@ static char *answer(void *user, const char *line) {
   appliance_time t;
   char *text, *longer;
 
-  now(&t);
+  host_now(&t);
   reply = appliance_command(h->appliance, command, &t);
   text = cJSON_PrintUnformatted(reply);
   cJSON_Delete(reply);
@@ -176,39 +165,6 @@ static char *answer(void *user, const char *line) {
     free(text);
   }
   return longer;
-}
-
-/* Receives and sends until there is nothing to do, or for a while.  Returns 1
-   if there is more to receive, 0, or UDP_ERR_IO. */
-static int turn(host *h, appliance_time *t) {
-  udp_batch in, out;
-  int i, more, rv;
-
-  for (i = 0; i < ROUNDS_MAX; ++i) {
-    rv = udp_receive(h->socket, &in);
-    if (rv != 0) {
-      return rv;
-    }
-    now(t);
-    udp_send_begin(h->socket, &out);
-    more = appliance_step(h->appliance, t, &in, &out);
-    rv = udp_send(h->socket, &out);
-    while (rv == 0 && more) {
-      udp_send_begin(h->socket, &out);
-      if (out.capacity == 0) {
-        break;
-      }
-      more = appliance_step(h->appliance, t, NULL, &out);
-      rv = udp_send(h->socket, &out);
-    }
-    if (rv != 0) {
-      return rv;
-    }
-    if (in.count == 0) {
-      return 0;
-    }
-  }
-  return 1;
 }
 
 static struct timespec until(uint64_t deadline, const appliance_time *t) {
@@ -227,7 +183,7 @@ static int loop(host *h) {
   for (;;) {
     size_t n;
     struct timespec timeout;
-    int rv = turn(h, &t);
+    int rv = host_turn(h->appliance, h->socket, &t);
 
     if (rv < 0) {
       return rv;
@@ -248,16 +204,11 @@ static int loop(host *h) {
       return UDP_ERR_IO;
     }
     if (fds[1].revents) {
-      now(&t);
+      host_now(&t);
       appliance_shutdown(h->appliance, &t);
     }
     control_serve(h->control, fds + 2, n, answer, h);
   }
-}
-
-static uint16_t port_of(const udp_address *address) {
-  return ntohs(address->sa.sa_family == AF_INET6 ? address->in6.sin6_port
-                                                 : address->in.sin_port);
 }
 
 static int announce(const host *h, const char *control_path) {
@@ -361,7 +312,7 @@ static int serve(const options *o) {
     goto fail_key_log;
   }
   appliance_config_default(&config);
-  config.port = port_of(udp_local_address(h.socket));
+  config.port = host_port(udp_local_address(h.socket));
   config.hosts = o->nhosts ? o->hosts : defaults;
   config.nhosts =
       o->nhosts ? o->nhosts : host_default_names(defaults, o->address);
@@ -390,7 +341,7 @@ static int serve(const options *o) {
     fprintf(stderr, "fortnight: no signalfd: %s\n", strerror(errno));
     goto fail_control;
   }
-  now(&t);
+  host_now(&t);
   rv = appliance_new(&h.appliance, &config, &t);
   if (rv == 0) {
     rv = announce(&h, control_path);

@@ -11,12 +11,9 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <emscripten/em_macros.h>
 
-/* Turns of receiving before events are handed out and timers looked at. */
-#define ROUNDS_MAX 8
 /* How long the last packets may take to leave, in milliseconds. */
 #define GOODBYE_MS 200
 
@@ -37,14 +34,6 @@ typedef struct host {
   appliance *appliance;
   udp_socket *socket;
 } host;
-
-static void now(appliance_time *t) {
-  struct timespec ts;
-
-  clock_gettime(CLOCK_MONOTONIC, &ts);
-  t->mono = (uint64_t)ts.tv_sec * NGTCP2_SECONDS + (uint64_t)ts.tv_nsec;
-  t->wall = (int64_t)time(NULL);
-}
 
 static void on_event(void *user, cJSON *event) {
   host *h = user;
@@ -95,7 +84,7 @@ static void take_commands(host *h) {
     appliance_web_take_command(text, len + 1);
     command = cJSON_Parse(text);
     free(text);
-    now(&t);
+    host_now(&t);
     event = cJSON_CreateObject();
     cJSON_AddStringToObject(event, "type", "reply");
     id = cJSON_DetachItemFromObjectCaseSensitive(command, "id");
@@ -107,39 +96,6 @@ static void take_commands(host *h) {
     cJSON_AddItemToArray(h->events, event);
     cJSON_Delete(command);
   }
-}
-
-/* Receives and sends until there is nothing to do, or for a while.  Returns 1
-   if there is more to receive, 0, or UDP_ERR_IO. */
-static int turn(host *h, appliance_time *t) {
-  udp_batch in, out;
-  int i, more, rv;
-
-  for (i = 0; i < ROUNDS_MAX; ++i) {
-    rv = udp_receive(h->socket, &in);
-    if (rv != 0) {
-      return rv;
-    }
-    now(t);
-    udp_send_begin(h->socket, &out);
-    more = appliance_step(h->appliance, t, &in, &out);
-    rv = udp_send(h->socket, &out);
-    while (rv == 0 && more) {
-      udp_send_begin(h->socket, &out);
-      if (out.capacity == 0) {
-        break;
-      }
-      more = appliance_step(h->appliance, t, NULL, &out);
-      rv = udp_send(h->socket, &out);
-    }
-    if (rv != 0) {
-      return rv;
-    }
-    if (in.count == 0) {
-      return 0;
-    }
-  }
-  return 1;
 }
 
 static double milliseconds_until(uint64_t deadline, const appliance_time *t) {
@@ -157,7 +113,7 @@ static int loop(host *h) {
 
   for (;;) {
     take_commands(h);
-    rv = turn(h, &t);
+    rv = host_turn(h->appliance, h->socket, &t);
     hand_out(h);
     if (rv < 0) {
       return rv;
@@ -183,11 +139,6 @@ static const char *string_of(const cJSON *options, const char *name,
                                                       : otherwise;
 }
 
-static uint16_t port_of(const udp_address *address) {
-  return ntohs(address->sa.sa_family == AF_INET6 ? address->in6.sin6_port
-                                                 : address->in.sin_port);
-}
-
 static void announce(host *h, const char *address, uint16_t port) {
   cJSON *event = appliance_describe(h->appliance);
 
@@ -202,8 +153,8 @@ static int serve(host *h, const cJSON *options) {
   const char *address = string_of(options, "address", HOST_DEFAULT_ADDRESS);
   const cJSON *port_item = cJSON_GetObjectItemCaseSensitive(options, "port");
   const cJSON *hosts = cJSON_GetObjectItemCaseSensitive(options, "hosts");
-  double port = port_item ? cJSON_GetNumberValue(port_item)
-                          : (double)HOST_DEFAULT_PORT;
+  double port =
+      port_item ? cJSON_GetNumberValue(port_item) : (double)HOST_DEFAULT_PORT;
   const char *defaults[HOST_NAMES_MAX];
   const char **names;
   appliance_config config;
@@ -240,14 +191,14 @@ static int serve(host *h, const cJSON *options) {
   appliance_config_default(&config);
   config.hosts = names;
   config.nhosts = n;
-  config.port = port_of(udp_local_address(h->socket));
+  config.port = host_port(udp_local_address(h->socket));
   config.path = string_of(options, "path", NULL);
   config.limits.stream_window = STREAM_WINDOW;
   config.limits.connection_window = CONNECTION_WINDOW;
   config.prefer = TLS_PREFER_CHACHA20_POLY1305;
   config.on_event = on_event;
   config.user = h;
-  now(&t);
+  host_now(&t);
   rv = appliance_new(&h->appliance, &config, &t);
   if (rv != 0) {
     rv = fail(h, rv, address, (unsigned)port);
