@@ -8,8 +8,8 @@
  *                             [--only native,node,iwa] [--json FILE]
  *
  * Figures depend on the machine and on what else it does; ratios within one
- * run are what may be compared.  The server and its bare echo take turns, and
- * each figure is the median of the rounds.  The last row has no server at all:
+ * run are what may be compared.  All of them take turns, and each figure is
+ * the median of the rounds.  The last row has no server at all:
  * what it shows is what the load generator makes up by itself.
  */
 import { spawn } from 'node:child_process';
@@ -207,29 +207,35 @@ async function load(name, program, more = []) {
 }
 
 /**
- * @param {Target} target
- * @returns {Promise<Row>}
+ * All hosts are up all the time and take turns: what else the machine does then
+ * falls on each of them alike.
+ * @param {Target[]} targets
+ * @returns {Promise<Row[]>}
  */
-async function measure({ name, title, server, bare }) {
-  /** @type {Row} */
-  const row = { name, title, runs: {} };
+async function measure(targets) {
   /** @type {Program[]} */
   const started = [];
+  /** @type {Row[]} */
+  const rows = targets.map(({ name, title }) => ({ name, title, runs: {} }));
   try {
-    say(`${title}: starting`);
-    started.push(await start(server), await start(bare));
+    for (const { title, server, bare } of targets) {
+      say(`${title}: starting`);
+      started.push(await start(server), await start(bare));
+    }
     for (let round = 1; round <= rounds; round++) {
-      say(`${title}: round ${round} of ${rounds}`);
-      for (const load_ of Object.keys(LOADS)) {
-        const result = await load(load_, started[LOADS[load_].bare ? 1 : 0]);
-        (row.runs[load_] ??= []).push(result);
-        if (!result.served) say(`${title}: nothing came back from ${load_}`);
+      for (const [i, row] of rows.entries()) {
+        say(`${row.title}: round ${round} of ${rounds}`);
+        for (const [name, { bare }] of Object.entries(LOADS)) {
+          const result = await load(name, started[2 * i + (bare ? 1 : 0)]);
+          (row.runs[name] ??= []).push(result);
+          if (!result.served) say(`${row.title}: nothing came back from ${name}`);
+        }
       }
     }
   } finally {
     await Promise.all(started.map((program) => program.stop()));
   }
-  return row;
+  return rows;
 }
 
 /** @returns {Promise<Program>} an address where nobody is */
@@ -352,8 +358,7 @@ if (machine.loadBefore > 0.5) {
 /** @type {Row[]} */
 const rows = [];
 try {
-  for (const target of targets) rows.push(await measure(target));
-  rows.push(await control());
+  rows.push(...await measure(targets), await control());
 } catch (error) {
   console.error(`bench: ${/** @type {Error} */ (error).message}`);
   process.exitCode = 1;
