@@ -135,8 +135,7 @@ static int serves_active(const appliance *a) {
 /* Serves the active certificate from now on.  Nothing changes on error. */
 static int serve_active(appliance *a) {
   tls_context *tls;
-  int rv =
-      tls_context_new(&tls, cm_manager_active(a->certificates), &a->tls);
+  int rv = tls_context_new(&tls, cm_manager_active(a->certificates), &a->tls);
 
   if (rv != 0) {
     return rv;
@@ -218,9 +217,9 @@ static void on_session_opened(void *user, wt_session *session) {
   emit(a, event);
 }
 
-static void on_session_closed(void *user, wt_session *session,
-                              wt_closed_by by, uint32_t code,
-                              const uint8_t *reason, size_t len) {
+static void on_session_closed(void *user, wt_session *session, wt_closed_by by,
+                              uint32_t code, const uint8_t *reason,
+                              size_t len) {
   static const char *const names[] = {"client", "server", "connection"};
   appliance *a = user;
   open_session **link = &a->sessions;
@@ -361,9 +360,9 @@ static cJSON *close_session(appliance *a, const cJSON *command) {
   }
   for (record = a->sessions; record; record = record->next) {
     if ((double)wt_session_number(record->session) == number->valuedouble) {
-      int rv = wt_session_close(record->session, (uint32_t)c,
-                                cJSON_IsString(reason) ? reason->valuestring
-                                                       : "");
+      int rv =
+          wt_session_close(record->session, (uint32_t)c,
+                           cJSON_IsString(reason) ? reason->valuestring : "");
 
       return rv == 0 ? cJSON_CreateObject()
                      : refuse("the reason is too long, or not UTF-8");

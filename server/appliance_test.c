@@ -132,8 +132,7 @@ static void check_refused(bench *b, const char *json) {
 static const char *hash_of(const cJSON *object, const char *use) {
   const cJSON *hash;
 
-  cJSON_ArrayForEach(hash,
-                     cJSON_GetObjectItemCaseSensitive(object, "hashes")) {
+  cJSON_ArrayForEach(hash, cJSON_GetObjectItemCaseSensitive(object, "hashes")) {
     if (strcmp(text_of(hash, "use"), use) == 0) {
       return text_of(hash, "hex");
     }
@@ -227,8 +226,7 @@ static void test_refused_configurations(void **state) {
   assert_null(b.appliance);
   configure(&b, &config, good, 1);
   b.dry = 1;
-  assert_int_equal(appliance_new(&b.appliance, &config, &b.now),
-                   CM_ERR_RANDOM);
+  assert_int_equal(appliance_new(&b.appliance, &config, &b.now), CM_ERR_RANDOM);
   assert_null(b.appliance);
   configure(&b, &config, good, 1);
   b.now.wall = -1;
@@ -238,11 +236,21 @@ static void test_refused_configurations(void **state) {
 
 static void test_malformed_commands(void **state) {
   static const char *const bad[] = {
-      "null", "[]", "{}", "7", "\"status\"", "[{\"command\":\"status\"}]",
-      "no json at all", "{\"command\":7}", "{\"command\":null}",
-      "{\"Command\":\"status\"}", "{\"command\":\"\"}",
-      "{\"command\":\"reboot\"}", "{\"command\":\"status \"}",
-      "{\"command\":\"close\"}", "{\"command\":\"close\",\"session\":\"1\"}",
+      "null",
+      "[]",
+      "{}",
+      "7",
+      "\"status\"",
+      "[{\"command\":\"status\"}]",
+      "no json at all",
+      "{\"command\":7}",
+      "{\"command\":null}",
+      "{\"Command\":\"status\"}",
+      "{\"command\":\"\"}",
+      "{\"command\":\"reboot\"}",
+      "{\"command\":\"status \"}",
+      "{\"command\":\"close\"}",
+      "{\"command\":\"close\",\"session\":\"1\"}",
       "{\"command\":\"close\",\"session\":1}",
       "{\"command\":\"close\",\"session\":-1}",
       "{\"command\":\"close\",\"session\":1e300}"};
@@ -372,8 +380,8 @@ static void test_thirteen_days(void **state) {
   /* A tick a minute, no more. */
   assert_in_range(steps, 13 * 1440, 13 * 1440 + 20);
   object = command(&b, "{\"command\":\"status\"}");
-  assert_true(number_of(cJSON_GetObjectItem(object, "counters"),
-                        "rotations") == 2);
+  assert_true(number_of(cJSON_GetObjectItem(object, "counters"), "rotations") ==
+              2);
   cJSON_Delete(object);
   appliance_free(b.appliance);
 }
@@ -411,8 +419,8 @@ static void test_rotation_is_retried(void **state) {
 /* The wall clock jumps, the monotonic one does not: at the next tick what is
    served is valid again. */
 static void test_clock_jumps(void **state) {
-  static const int64_t jumps[] = {30 * DAY, -60 * DAY, 400 * DAY, -DAY, 13 * DAY,
-                                  7 * DAY};
+  static const int64_t jumps[] = {30 * DAY, -60 * DAY, 400 * DAY,
+                                  -DAY,     13 * DAY,  7 * DAY};
   size_t i;
   bench b;
 
@@ -502,8 +510,8 @@ static void test_sessions_in_status(void **state) {
   reply = sim_world_command(world, "{\"command\":\"status\"}");
   assert_int_equal(size_of(reply, "sessions"), 0);
   assert_int_equal(size_of(reply, "closed"), 1);
-  session = cJSON_GetArrayItem(
-      cJSON_GetObjectItemCaseSensitive(reply, "closed"), 0);
+  session =
+      cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(reply, "closed"), 0);
   assert_string_equal(text_of(session, "by"), "server");
   assert_true(number_of(session, "code") == 4294967295.0);
   cJSON_Delete(reply);
@@ -543,8 +551,8 @@ static void test_close_refused(void **state) {
   memset(reason, 'r', 1025);
   reason[1025] = '\0';
   snprintf(json, sizeof(json),
-           "{\"command\":\"close\",\"session\":%.0f,\"reason\":\"%s\"}",
-           number, reason);
+           "{\"command\":\"close\",\"session\":%.0f,\"reason\":\"%s\"}", number,
+           reason);
   assert_null(sim_world_command(world, json));
   check_echo(world, peer, id, "still there", 11);
   check_world_end(world);

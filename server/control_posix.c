@@ -35,9 +35,9 @@ struct control {
 
 static int folder_of(char *dest, size_t destlen) {
   const char *base = getenv("XDG_RUNTIME_DIR");
-  int n = snprintf(dest, destlen, "%s/fortnight-%lu",
-                   base && base[0] == '/' ? base : "/tmp",
-                   (unsigned long)getuid());
+  int n =
+      snprintf(dest, destlen, "%s/fortnight-%lu",
+               base && base[0] == '/' ? base : "/tmp", (unsigned long)getuid());
 
   return n > 0 && (size_t)n < destlen ? 0 : CONTROL_ERR_PATH;
 }

@@ -20,10 +20,10 @@ static int has(const char *const *names, size_t n, const char *name) {
 
 /* Every name can be put into a certificate, and the first into a link. */
 static void test_default_names(void **state) {
-  static const char *const addresses[] = {"127.0.0.1", "127.1.2.3", "::1",
-                                          "192.0.2.7", "2001:db8::1", "0.0.0.0",
-                                          "::", "0:0:0:0:0:0:0:0", "::0",
-                                          "0:0:0:0:0:0:0:1"};
+  static const char *const addresses[] = {
+      "127.0.0.1",   "127.1.2.3",      "::1", "192.0.2.7",
+      "2001:db8::1", "0.0.0.0",        "::",  "0:0:0:0:0:0:0:0",
+      "::0",         "0:0:0:0:0:0:0:1"};
   const char *names[HOST_NAMES_MAX];
   size_t i, j, n;
 
@@ -86,11 +86,19 @@ static void test_exit_codes(void **state) {
 
 /* One line, that fits or is cut, and names what it is about. */
 static void test_explain(void **state) {
-  static const int errors[] = {
-      UDP_ERR_INVALID, UDP_ERR_PORT_BUSY, UDP_ERR_PERMISSION,
-      UDP_ERR_ADDRESS_NOT_AVAILABLE, UDP_ERR_IO, UDP_ERR_NOMEM, CM_ERR_HOST,
-      CM_ERR_NOMEM, TLS_ERR_NOMEM, TLS_ERR_REFUSED, QUIC_ERR_NOMEM,
-      QUIC_ERR_FAILED, -12345};
+  static const int errors[] = {UDP_ERR_INVALID,
+                               UDP_ERR_PORT_BUSY,
+                               UDP_ERR_PERMISSION,
+                               UDP_ERR_ADDRESS_NOT_AVAILABLE,
+                               UDP_ERR_IO,
+                               UDP_ERR_NOMEM,
+                               CM_ERR_HOST,
+                               CM_ERR_NOMEM,
+                               TLS_ERR_NOMEM,
+                               TLS_ERR_REFUSED,
+                               QUIC_ERR_NOMEM,
+                               QUIC_ERR_FAILED,
+                               -12345};
   size_t i, room;
 
   (void)state;

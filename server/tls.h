@@ -22,8 +22,8 @@ typedef enum tls_error {
 
 /* In what order the server prefers cipher suites. */
 typedef enum tls_cipher_preference {
-  TLS_PREFER_AES_GCM,            /* where AES has hardware */
-  TLS_PREFER_CHACHA20_POLY1305   /* where it has none: WebAssembly */
+  TLS_PREFER_AES_GCM,          /* where AES has hardware */
+  TLS_PREFER_CHACHA20_POLY1305 /* where it has none: WebAssembly */
 } tls_cipher_preference;
 
 /* Receives one line of the NSS key log format, without the newline. */

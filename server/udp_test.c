@@ -23,10 +23,21 @@ static void test_parse_and_text(void **state) {
       {"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", 65535,
        "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535"},
   };
-  static const char *const bad[] = {
-      "",        "localhost", "127.0.0",    "127.0.0.1.1", "256.0.0.1",
-      "1.2.3.4:5", "[::1]",   ":::",        " 127.0.0.1",  "127.0.0.1 ",
-      "::1%lo",  "12345::",   "1:2:3:4:5:6:7:8:9", "0x7f.0.0.1", "2130706433"};
+  static const char *const bad[] = {"",
+                                    "localhost",
+                                    "127.0.0",
+                                    "127.0.0.1.1",
+                                    "256.0.0.1",
+                                    "1.2.3.4:5",
+                                    "[::1]",
+                                    ":::",
+                                    " 127.0.0.1",
+                                    "127.0.0.1 ",
+                                    "::1%lo",
+                                    "12345::",
+                                    "1:2:3:4:5:6:7:8:9",
+                                    "0x7f.0.0.1",
+                                    "2130706433"};
   char text[UDP_ADDRESS_TEXT_MAX];
   udp_address address, again;
   size_t i;
@@ -57,9 +68,15 @@ static void test_eq(void **state) {
   static const struct {
     const char *text;
     uint16_t port;
-  } all[] = {{"127.0.0.1", 1},        {"127.0.0.1", 2}, {"127.0.0.2", 1},
-             {"::1", 1},              {"::1", 2},       {"::2", 1},
-             {"::ffff:127.0.0.1", 1}, {"0.0.0.0", 1},   {"::", 1}};
+  } all[] = {{"127.0.0.1", 1},
+             {"127.0.0.1", 2},
+             {"127.0.0.2", 1},
+             {"::1", 1},
+             {"::1", 2},
+             {"::2", 1},
+             {"::ffff:127.0.0.1", 1},
+             {"0.0.0.0", 1},
+             {"::", 1}};
   const size_t n = sizeof(all) / sizeof(all[0]);
   udp_address a, b;
   size_t i, j;

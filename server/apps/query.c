@@ -40,8 +40,7 @@ int query_get(char *dest, size_t destlen, const char *path, const char *name) {
   while (at) {
     size_t len = strcspn(++at, "&");
 
-    if (len > namelen && at[namelen] == '=' &&
-        memcmp(at, name, namelen) == 0) {
+    if (len > namelen && at[namelen] == '=' && memcmp(at, name, namelen) == 0) {
       return decode(dest, destlen, at + namelen + 1, len - namelen - 1);
     }
     at = at[len] == '&' ? at + len : NULL;

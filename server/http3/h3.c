@@ -46,8 +46,8 @@ static void detach(h3_conn *h3, quic_stream *quic) {
 }
 
 void h3_adopt_stream(quic_stream *quic, wt_stream *stream, int *perror) {
-  h3_stream *h3s = attach(quic->conn->protocol_state, quic,
-                          STREAM_WEBTRANSPORT);
+  h3_stream *h3s =
+      attach(quic->conn->protocol_state, quic, STREAM_WEBTRANSPORT);
 
   if (!h3s) {
     *perror = QUIC_ERR_NOMEM;
@@ -58,8 +58,7 @@ void h3_adopt_stream(quic_stream *quic, wt_stream *stream, int *perror) {
 }
 
 int h3_fail(h3_conn *h3, int liberr) {
-  return quic_conn_fail(h3->conn,
-                        nghttp3_err_infer_quic_app_error_code(liberr),
+  return quic_conn_fail(h3->conn, nghttp3_err_infer_quic_app_error_code(liberr),
                         nghttp3_strerror(liberr));
 }
 
@@ -112,8 +111,7 @@ static int h3_open(void **pstate, quic_conn *conn, void *service) {
   }
   h3->conn = conn;
   h3->service = service;
-  h3_webtransport_settings(h3->extra,
-                           h3->service->webtransport.sessions_max);
+  h3_webtransport_settings(h3->extra, h3->service->webtransport.sessions_max);
   h3_splice_init(&h3->splice, h3->extra, H3_WEBTRANSPORT_SETTINGS);
   rv = wt_conn_new(&h3->wt, conn, &h3->service->webtransport);
   if (rv != 0) {
@@ -177,8 +175,8 @@ static void h3_close(void *state) {
 
 static int feed_nghttp3(h3_conn *h3, quic_stream *quic, const uint8_t *data,
                         size_t len, int fin) {
-  nghttp3_ssize n = nghttp3_conn_read_stream2(
-      h3->nghttp3, quic->id, data, len, fin, quic_conn_now(h3->conn));
+  nghttp3_ssize n = nghttp3_conn_read_stream2(h3->nghttp3, quic->id, data, len,
+                                              fin, quic_conn_now(h3->conn));
 
   if (n < 0) {
     return h3_fail(h3, (int)n);
@@ -219,8 +217,8 @@ static int classify(h3_conn *h3, quic_stream *quic, h3_stream *stream,
       *pused = used;
       return 0;
     }
-    if (n && varint_get(&session_id, stream->prefix + n,
-                        stream->prefix_len - n)) {
+    if (n &&
+        varint_get(&session_id, stream->prefix + n, stream->prefix_len - n)) {
       break;
     }
     if (used == len) {
@@ -353,8 +351,7 @@ static int h3_on_stream_close(void *state, quic_stream *quic,
   if (ngtcp2_is_bidi_stream(quic->id) &&
       !ngtcp2_conn_is_local_stream2(quic_conn_ngtcp2(h3->conn), quic->id)) {
     /* The client may open another, and may give it a priority. */
-    nghttp3_conn_set_max_client_streams_bidi(h3->nghttp3,
-                                             ++h3->client_streams);
+    nghttp3_conn_set_max_client_streams_bidi(h3->nghttp3, ++h3->client_streams);
   }
   if (!stream) {
     return 0;
@@ -363,9 +360,8 @@ static int h3_on_stream_close(void *state, quic_stream *quic,
     wt_stream_on_close(stream->wt);
   } else if (stream->kind == STREAM_NGHTTP3) {
     h3_request_on_abort(h3, quic->id);
-    rv = nghttp3_conn_close_stream(h3->nghttp3, quic->id,
-                                   error_code ? error_code
-                                              : NGHTTP3_H3_NO_ERROR);
+    rv = nghttp3_conn_close_stream(
+        h3->nghttp3, quic->id, error_code ? error_code : NGHTTP3_H3_NO_ERROR);
   }
   detach(h3, quic);
   return rv == 0 || rv == NGHTTP3_ERR_STREAM_NOT_FOUND ? 0 : h3_fail(h3, rv);
@@ -404,8 +400,8 @@ static ngtcp2_ssize h3_pull(void *state, quic_stream **pstream, int *pfin,
     if (stream_id < 0) {
       return 0;
     }
-    *pstream = ngtcp2_conn_get_stream_user_data2(
-        quic_conn_ngtcp2(h3->conn), stream_id);
+    *pstream = ngtcp2_conn_get_stream_user_data2(quic_conn_ngtcp2(h3->conn),
+                                                 stream_id);
     if (*pstream) {
       break;
     }

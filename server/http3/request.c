@@ -317,8 +317,8 @@ static int on_data(nghttp3_conn *nghttp3, int64_t stream_id,
   (void)nghttp3;
 
   if (request && request->waiting) {
-    return result(send_queue_append(&request->early, data, len,
-                                    quic_conn_mem(h3->conn)));
+    return result(
+        send_queue_append(&request->early, data, len, quic_conn_mem(h3->conn)));
   }
   quic_conn_consume(h3->conn, find_stream(h3, stream_id), len);
   if (request && request->session) {
@@ -365,8 +365,7 @@ static int on_acked(nghttp3_conn *nghttp3, int64_t stream_id, uint64_t datalen,
   (void)stream_id;
 
   if (request) {
-    send_queue_acked(&request->body, (size_t)datalen,
-                     quic_conn_mem(h3->conn));
+    send_queue_acked(&request->body, (size_t)datalen, quic_conn_mem(h3->conn));
   }
   return 0;
 }
@@ -467,19 +466,19 @@ static void on_rand(uint8_t *dest, size_t destlen) {
 }
 
 int h3_new_nghttp3(h3_conn *h3) {
-  static const nghttp3_callbacks callbacks = {
-      .acked_stream_data = on_acked,
-      .stream_close = on_close,
-      .recv_data = on_data,
-      .deferred_consume = on_deferred_consume,
-      .begin_headers = on_begin_headers,
-      .recv_header = on_header,
-      .end_headers = on_end_headers,
-      .stop_sending = on_stop_sending,
-      .end_stream = on_end_stream,
-      .reset_stream = on_reset_stream,
-      .rand = on_rand,
-      .recv_settings2 = on_settings};
+  static const nghttp3_callbacks callbacks = {.acked_stream_data = on_acked,
+                                              .stream_close = on_close,
+                                              .recv_data = on_data,
+                                              .deferred_consume =
+                                                  on_deferred_consume,
+                                              .begin_headers = on_begin_headers,
+                                              .recv_header = on_header,
+                                              .end_headers = on_end_headers,
+                                              .stop_sending = on_stop_sending,
+                                              .end_stream = on_end_stream,
+                                              .reset_stream = on_reset_stream,
+                                              .rand = on_rand,
+                                              .recv_settings2 = on_settings};
   const ngtcp2_mem *mem = quic_conn_mem(h3->conn);
   nghttp3_settings settings;
 
@@ -494,8 +493,8 @@ int h3_new_nghttp3(h3_conn *h3) {
   h3->memory.free = mem->free;
   h3->memory.calloc = mem->calloc;
   h3->memory.realloc = mem->realloc;
-  if (nghttp3_conn_server_new(&h3->nghttp3, &callbacks, &settings,
-                              &h3->memory, h3) != 0) {
+  if (nghttp3_conn_server_new(&h3->nghttp3, &callbacks, &settings, &h3->memory,
+                              h3) != 0) {
     return QUIC_ERR_NOMEM;
   }
   h3->client_streams =

@@ -35,9 +35,8 @@ static void scarce_free(void *ptr, void *user) {
 }
 
 static ngtcp2_mem scarce_mem(size_t *left) {
-  const ngtcp2_mem mem = {.user_data = left,
-                          .free = scarce_free,
-                          .calloc = scarce_calloc};
+  const ngtcp2_mem mem = {
+      .user_data = left, .free = scarce_free, .calloc = scarce_calloc};
 
   return mem;
 }

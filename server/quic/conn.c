@@ -191,8 +191,8 @@ static int on_stream_reset(ngtcp2_conn *ngtcp2, int64_t stream_id,
   if (!conn->protocol || !stream_user_data) {
     return 0;
   }
-  return result(conn->protocol->on_stream_reset(
-      conn->protocol_state, stream_user_data, error_code));
+  return result(conn->protocol->on_stream_reset(conn->protocol_state,
+                                                stream_user_data, error_code));
 }
 
 static int on_stop_sending(ngtcp2_conn *ngtcp2, int64_t stream_id,
@@ -240,10 +240,9 @@ static int on_streams_bidi(ngtcp2_conn *ngtcp2, uint64_t max_streams,
   (void)ngtcp2;
   (void)max_streams;
 
-  return conn->protocol
-             ? result(conn->protocol->on_streams_available(
-                   conn->protocol_state, 1))
-             : 0;
+  return conn->protocol ? result(conn->protocol->on_streams_available(
+                              conn->protocol_state, 1))
+                        : 0;
 }
 
 static int on_streams_uni(ngtcp2_conn *ngtcp2, uint64_t max_streams,
@@ -252,14 +251,13 @@ static int on_streams_uni(ngtcp2_conn *ngtcp2, uint64_t max_streams,
   (void)ngtcp2;
   (void)max_streams;
 
-  return conn->protocol
-             ? result(conn->protocol->on_streams_available(
-                   conn->protocol_state, 0))
-             : 0;
+  return conn->protocol ? result(conn->protocol->on_streams_available(
+                              conn->protocol_state, 0))
+                        : 0;
 }
 
-static int on_datagram(ngtcp2_conn *ngtcp2, uint32_t flags,
-                       const uint8_t *data, size_t len, void *user_data) {
+static int on_datagram(ngtcp2_conn *ngtcp2, uint32_t flags, const uint8_t *data,
+                       size_t len, void *user_data) {
   quic_conn *conn = user_data;
   (void)ngtcp2;
   (void)flags;
@@ -431,8 +429,8 @@ static void close_for(quic_conn *conn, int liberr, uint64_t now) {
   }
   ngtcp2_ccerr_default(&ccerr);
   if (liberr == NGTCP2_ERR_CRYPTO) {
-    ngtcp2_ccerr_set_tls_alert(
-        &ccerr, ngtcp2_conn_get_tls_alert2(conn->ngtcp2), NULL, 0);
+    ngtcp2_ccerr_set_tls_alert(&ccerr, ngtcp2_conn_get_tls_alert2(conn->ngtcp2),
+                               NULL, 0);
   } else {
     ngtcp2_ccerr_set_liberr(&ccerr, liberr, NULL, 0);
   }
@@ -517,8 +515,7 @@ void quic_conn_expire(quic_conn *conn, uint64_t now) {
   quic_conn_wake(conn);
 }
 
-void quic_conn_close(quic_conn *conn, const ngtcp2_ccerr *ccerr,
-                     uint64_t now) {
+void quic_conn_close(quic_conn *conn, const ngtcp2_ccerr *ccerr, uint64_t now) {
   ngtcp2_pkt_info pi;
   ngtcp2_ssize n;
 
@@ -532,14 +529,15 @@ void quic_conn_close(quic_conn *conn, const ngtcp2_ccerr *ccerr,
   conn->end.error_code = ccerr->error_code;
   end_protocol(conn);
   conn->state = QUIC_CONN_DEAD;
-  conn->close_packet = conn->mem->malloc(CLOSE_PACKET_MAX, conn->mem->user_data);
+  conn->close_packet =
+      conn->mem->malloc(CLOSE_PACKET_MAX, conn->mem->user_data);
   if (!conn->close_packet) {
     return;
   }
   ngtcp2_path_storage_zero(&conn->close_path);
-  n = ngtcp2_conn_write_connection_close(
-      conn->ngtcp2, &conn->close_path.path, &pi, conn->close_packet,
-      CLOSE_PACKET_MAX, ccerr, now);
+  n = ngtcp2_conn_write_connection_close(conn->ngtcp2, &conn->close_path.path,
+                                         &pi, conn->close_packet,
+                                         CLOSE_PACKET_MAX, ccerr, now);
   if (n <= 0) {
     /* No keys yet to say it with: the peer gets silence. */
     return;
@@ -555,8 +553,7 @@ void quic_conn_close(quic_conn *conn, const ngtcp2_ccerr *ccerr,
 int quic_conn_fail(quic_conn *conn, uint64_t error_code, const char *reason) {
   if (!conn->ccerr_set) {
     ngtcp2_ccerr_set_application_error(&conn->ccerr, error_code,
-                                       (const uint8_t *)reason,
-                                       strlen(reason));
+                                       (const uint8_t *)reason, strlen(reason));
     conn->ccerr_set = 1;
   }
   return QUIC_ERR_FAILED;

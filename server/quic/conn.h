@@ -53,7 +53,7 @@ struct quic_stream {
   send_queue queue;
   quic_stream *all_next, **all_link;     /* in the list of all streams */
   quic_stream *ready_next, **ready_link; /* in the ring of writable streams */
-  uint8_t fin;          /* FIN follows what is queued */
+  uint8_t fin;                           /* FIN follows what is queued */
   uint8_t fin_sent;
   uint8_t write_closed; /* nothing more may be queued */
   uint8_t pulled;       /* the protocol keeps the octets */

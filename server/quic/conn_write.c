@@ -32,9 +32,9 @@ typedef struct packet {
 
 /* What one attempt to add to the packet led to. */
 typedef enum outcome {
-  OUTCOME_MORE,     /* go on with this packet */
-  OUTCOME_DONE,     /* *plen octets are to be sent; 0: not now */
-  OUTCOME_FAILED    /* *plen is ngtcp2's error */
+  OUTCOME_MORE,  /* go on with this packet */
+  OUTCOME_DONE,  /* *plen octets are to be sent; 0: not now */
+  OUTCOME_FAILED /* *plen is ngtcp2's error */
 } outcome;
 
 static outcome add_datagram(packet *p, ngtcp2_ssize *plen) {
@@ -141,8 +141,8 @@ static outcome add_something(packet *p, ngtcp2_ssize *plen) {
       ngtcp2_conn_get_max_data_left2(conn->ngtcp2)) {
     if (conn->protocol->pull) {
       int fin = 0;
-      ngtcp2_ssize n = conn->protocol->pull(conn->protocol_state, &stream,
-                                            &fin, vec, VECS);
+      ngtcp2_ssize n =
+          conn->protocol->pull(conn->protocol_state, &stream, &fin, vec, VECS);
 
       if (n < 0) {
         *plen = NGTCP2_ERR_CALLBACK_FAILURE;
@@ -264,8 +264,7 @@ int quic_conn_write(quic_conn *conn, udp_batch *out, uint64_t now) {
   packet_size = ngtcp2_conn_get_path_max_tx_udp_payload_size2(conn->ngtcp2);
   quantum = ngtcp2_conn_get_send_quantum2(conn->ngtcp2) / packet_size + 1;
   for (; quantum && out->count < out->capacity; --quantum) {
-    ngtcp2_ssize n =
-        write_packet(conn, &out->datagrams[out->count], now);
+    ngtcp2_ssize n = write_packet(conn, &out->datagrams[out->count], now);
 
     if (n < 0) {
       ngtcp2_ccerr ccerr;

@@ -77,8 +77,8 @@ int echo_pair_data(echo_pair *pair, const uint8_t *data, size_t len, int fin) {
                ? 0
                : QUIC_ERR_NOMEM;
   }
-  rv = pair->out ? quic_stream_write(pair->out, data, len, fin)
-                 : QUIC_ERR_STATE;
+  rv =
+      pair->out ? quic_stream_write(pair->out, data, len, fin) : QUIC_ERR_STATE;
   if (rv == QUIC_ERR_STATE) {
     /* The way out was abandoned. */
     forgive(pair);

@@ -401,8 +401,7 @@ int quic_endpoint_send(quic_endpoint *endpoint, udp_batch *out, uint64_t now) {
     if (conn->state == QUIC_CONN_DEAD) {
       reap(endpoint, conn);
     } else {
-      timer_heap_set(&endpoint->timers, &conn->timer,
-                     quic_conn_deadline(conn));
+      timer_heap_set(&endpoint->timers, &conn->timer, quic_conn_deadline(conn));
     }
   }
   for (i = first; i < out->count; ++i) {

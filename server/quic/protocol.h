@@ -29,20 +29,17 @@ typedef struct quic_protocol {
                         size_t len, int fin);
 
   /* The peer abandoned its sending side (RESET_STREAM). */
-  int (*on_stream_reset)(void *state, quic_stream *stream,
-                         uint64_t error_code);
+  int (*on_stream_reset)(void *state, quic_stream *stream, uint64_t error_code);
 
   /* The peer does not want what we send (STOP_SENDING).  RESET_STREAM with
      the same code is sent by the connection. */
-  int (*on_stop_sending)(void *state, quic_stream *stream,
-                         uint64_t error_code);
+  int (*on_stop_sending)(void *state, quic_stream *stream, uint64_t error_code);
 
   /* |n| octets of quic_stream_write() have left. */
   void (*on_stream_sent)(void *state, quic_stream *stream, size_t n);
 
   /* Both sides are done; |stream| is freed when this returns. */
-  int (*on_stream_close)(void *state, quic_stream *stream,
-                         uint64_t error_code);
+  int (*on_stream_close)(void *state, quic_stream *stream, uint64_t error_code);
 
   /* A DATAGRAM frame (RFC 9221). */
   int (*on_datagram)(void *state, const uint8_t *data, size_t len);

@@ -40,8 +40,7 @@ int send_queue_append(send_queue *queue, const uint8_t *data, size_t len,
 
 /* Points up to |veccnt| vectors at what is to be sent next; returns how many
    were filled.  They hold until the octets are acknowledged or cleared. */
-size_t send_queue_peek(const send_queue *queue, ngtcp2_vec *vec,
-                       size_t veccnt);
+size_t send_queue_peek(const send_queue *queue, ngtcp2_vec *vec, size_t veccnt);
 
 /* |len| octets, at most |pending|, were taken by the transport. */
 void send_queue_sent(send_queue *queue, size_t len);

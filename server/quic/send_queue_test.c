@@ -46,9 +46,8 @@ static void scarce_free(void *ptr, void *user) {
 }
 
 static ngtcp2_mem scarce_mem(scarce *s) {
-  const ngtcp2_mem mem = {.user_data = s,
-                          .malloc = scarce_malloc,
-                          .free = scarce_free};
+  const ngtcp2_mem mem = {
+      .user_data = s, .malloc = scarce_malloc, .free = scarce_free};
 
   return mem;
 }

@@ -191,8 +191,7 @@ size_t quic_datagram_max(quic_conn *conn) {
 }
 
 int quic_conn_send_datagram(quic_conn *conn, const uint8_t *prefix,
-                            size_t prefixlen, const uint8_t *data,
-                            size_t len) {
+                            size_t prefixlen, const uint8_t *data, size_t len) {
   const ngtcp2_transport_params *params =
       ngtcp2_conn_get_remote_transport_params2(conn->ngtcp2);
   size_t total = prefixlen + len;
@@ -202,8 +201,7 @@ int quic_conn_send_datagram(quic_conn *conn, const uint8_t *prefix,
       total > quic_datagram_max(conn)) {
     return QUIC_ERR_TOO_LARGE;
   }
-  datagram =
-      conn->mem->malloc(sizeof(*datagram) + total, conn->mem->user_data);
+  datagram = conn->mem->malloc(sizeof(*datagram) + total, conn->mem->user_data);
   if (!datagram) {
     return QUIC_ERR_NOMEM;
   }

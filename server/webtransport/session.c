@@ -86,8 +86,8 @@ static void end_session(wt_session *session, wt_closed_by by, uint32_t code,
   session->request->session = NULL;
 
   if (wt->service->on_session_closed) {
-    wt->service->on_session_closed(wt->service->user, session, by, code,
-                                   reason, len);
+    wt->service->on_session_closed(wt->service->user, session, by, code, reason,
+                                   len);
   }
   wt_session_abandon_streams(session);
   if (session->app->on_session_closed) {
@@ -280,8 +280,7 @@ int wt_session_close(wt_session *session, uint32_t code, const char *reason) {
   if (rv != 0) {
     return rv;
   }
-  end_session(session, WT_CLOSED_BY_SERVER, code, (const uint8_t *)reason,
-              len);
+  end_session(session, WT_CLOSED_BY_SERVER, code, (const uint8_t *)reason, len);
   return 0;
 }
 
@@ -321,8 +320,7 @@ int wt_conn_on_datagram(wt_conn *wt, const uint8_t *data, size_t len) {
   size_t n = varint_get(&quarter, data, len);
 
   if (n == 0 || quarter > VARINT_MAX / 4) {
-    return quic_conn_fail(wt->conn, H3_DATAGRAM_ERROR,
-                          "no quarter stream ID");
+    return quic_conn_fail(wt->conn, H3_DATAGRAM_ERROR, "no quarter stream ID");
   }
   session = wt_conn_find(wt, quarter * 4);
   if (!session) {
@@ -380,8 +378,8 @@ int wt_conn_on_streams_available(wt_conn *wt, int bidi) {
 
     next = session->next;
     if (session->app->on_streams_available) {
-      rv = session->app->on_streams_available(session->app->user, session,
-                                              bidi);
+      rv =
+          session->app->on_streams_available(session->app->user, session, bidi);
       if (rv != 0) {
         return rv;
       }

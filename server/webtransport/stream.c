@@ -130,8 +130,8 @@ wt_stream *wt_conn_on_stream(wt_conn *wt, quic_stream *quic,
 }
 
 /* Holds octets until the session is there; they are not credited. */
-static int hold(wt_conn *wt, wt_stream *stream, const uint8_t *data,
-                size_t len, int fin) {
+static int hold(wt_conn *wt, wt_stream *stream, const uint8_t *data, size_t len,
+                int fin) {
   const ngtcp2_mem *mem = quic_conn_mem(wt->conn);
   uint8_t *early;
 
@@ -320,8 +320,7 @@ void wt_session_abandon_streams(wt_session *session) {
 
 /* ---- What applications ask ---- */
 
-int wt_session_open_stream(wt_session *session, wt_stream **pstream,
-                           int bidi) {
+int wt_session_open_stream(wt_session *session, wt_stream **pstream, int bidi) {
   const ngtcp2_mem *mem = quic_conn_mem(session->wt->conn);
   uint8_t prefix[2 * VARINT_LEN_MAX];
   quic_stream *quic;
