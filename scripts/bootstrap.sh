@@ -27,6 +27,7 @@ lock=$root/scripts/lock
 cache=${XDG_CACHE_HOME:-${HOME:?is not set}/.cache}/fortnight
 jobs=$(nproc)
 emcc_least=5
+wasm_cc_flags='-sSTRICT -sSUPPORT_LONGJMP=wasm'
 node_least=24
 
 scratch=$(mktemp -d)
@@ -262,9 +263,11 @@ find_emcc() {
     version=${version//\"/} && [ "${version%%.*}" -ge $emcc_least ]; then
     emcc_pinned=
     emcc=emcc emar=emar emcc_id="$path $version"
+    wasm_cc="emcc $wasm_cc_flags"
   else
     emcc_pinned=1
-    emcc=$emscripten/bin/emcc emar=$emscripten/bin/emar emcc_id=$emscripten
+    emcc=$emscripten/bin/emcc emar=$emscripten/bin/llvm-ar
+    wasm_cc=$emscripten_libc/cc emcc_id=$emscripten
   fi
 }
 
@@ -319,20 +322,21 @@ CLANG_ADD_VERSION = ''
 CACHE = '$emscripten_libc'
 EOF
   mkdir "$tmp/bin"
-  for name in emcc emar embuilder; do
-    cat >"$tmp/bin/$name" <<EOF
+  ln -s "../$llvm/bin/llvm-ar" "../$llvm/bin/clang" "$tmp/bin/"
+  cat >"$tmp/bin/emcc" <<EOF
 #!/bin/sh
-EM_CONFIG='$dir/config' exec '$dir/usr/share/emscripten/$name' "\$@"
+EM_CONFIG='$dir/config' exec '$dir/usr/share/emscripten/emcc' "\$@"
 EOF
-    chmod +x "$tmp/bin/$name"
-  done
+  chmod +x "$tmp/bin/emcc"
 }
 
 is_elf() { [ "$(head -c 4 "$1" | tr -d '\0')" = $'\x7fELF' ]; }
 
 # Emscripten's C library, which Debian does not build.  A link asks for the
 # parts that are needed; those that another link should want are added then.
+# With it goes `cc`: clang as emcc would call it, without the Python in between.
 get_emscripten_libc() {
+  local flags
   cat >"$scratch/hello.c" <<'EOF'
 #include <stdio.h>
 #include <stdlib.h>
@@ -340,10 +344,16 @@ int main(int argc, char **argv) {
   return printf("%p\n", malloc((size_t)argc)) < 0 || !argv;
 }
 EOF
-  EM_CACHE=$1 "$emcc" -O1 -sSTRICT -sSUPPORT_LONGJMP=wasm -sJSPI \
-    -sFILESYSTEM=0 -sALLOW_MEMORY_GROWTH -sSTACK_OVERFLOW_CHECK=1 \
-    -sDEFAULT_TO_CXX=0 -sAUTO_NATIVE_LIBRARIES=0 -sENVIRONMENT=node \
-    "$scratch/hello.c" -o "$scratch/hello.js"
+  export EM_CACHE=$1
+  "$emcc" -O1 $wasm_cc_flags -sJSPI -sFILESYSTEM=0 -sALLOW_MEMORY_GROWTH \
+    -sSTACK_OVERFLOW_CHECK=1 -sDEFAULT_TO_CXX=0 -sAUTO_NATIVE_LIBRARIES=0 \
+    -sENVIRONMENT=node "$scratch/hello.c" -o "$scratch/hello.js"
+  flags=$("$emcc" $wasm_cc_flags --cflags)
+  cat >"$1/cc" <<EOF
+#!/bin/sh
+exec '$emscripten/bin/clang' ${flags//$1/$emscripten_libc} "\$@"
+EOF
+  chmod +x "$1/cc"
 }
 
 need_emscripten() {
@@ -460,7 +470,7 @@ link_node_modules() {
 
 library_flags_native='-O2 -g'
 library_flags_asan='-O1 -g -fsanitize=address -fno-omit-frame-pointer'
-library_flags_wasm='-O3 -sSUPPORT_LONGJMP=wasm'
+library_flags_wasm='-O3'
 
 # library_path VARIANT
 library_path() {
@@ -474,7 +484,7 @@ library_path() {
 
 get_libraries() {
   local variant=$1 flags=library_flags_$1 tmp=$2 cc=gcc ar=ar
-  [ "$variant" != wasm ] || cc=$emcc ar=$emar
+  [ "$variant" != wasm ] || cc=$wasm_cc ar=$emar
   env -u MAKEFLAGS -u MAKELEVEL make -s -j"$jobs" \
     -f "$root/scripts/deps/deps.mk" SRC="$sources" PREFIX="$tmp" \
     CC="$cc" AR="$ar" CFLAGS="-w ${!flags}"
@@ -492,8 +502,15 @@ write_tools() {
   cat >"$scratch/tools.mk" <<EOF
 # Written by scripts/bootstrap.sh.
 NODE := $node
-EMCC := $emcc
-EMAR := $emar
+CC_native := gcc
+CC_asan := gcc
+CC_wasm := $wasm_cc
+AR_native := ar
+AR_asan := ar
+AR_wasm := $emar
+LD_native := gcc
+LD_asan := gcc
+LD_wasm := $emcc
 export EM_NODE_JS := $node
 DEPS_native := $(library_path native)
 DEPS_asan := $(library_path asan)
@@ -531,7 +548,7 @@ pids=($!)
 
 sources=$cache/sources-$(lock_lines source | key)
 emscripten_key=$( (lock_lines deb; declare -f get_emscripten unpack_deb
-  declare -f get_emscripten_libc) | key)
+  declare -f get_emscripten_libc; echo "$wasm_cc_flags") | key)
 emscripten=$cache/emscripten-$emscripten_key
 emscripten_libc=$cache/emscripten-libc-$emscripten_key
 node_dir=$cache/node-$(lock_lines npm | grep '^node-' | key)

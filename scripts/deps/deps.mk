@@ -70,7 +70,7 @@ define library
 $(L)/$(1).a: $(patsubst $(SRC)/%,$(O)/%.o,$($(1)))
 	@mkdir -p $$(@D)
 	rm -f $$@
-	$(AR) rcs $$@ $$^
+	$(AR) qcs $$@ $$^
 $(patsubst $(SRC)/%,$(O)/%.o,$($(1))): CPPFLAGS := $(CPPFLAGS_$(1))
 endef
 $(foreach l,$(LIBS),$(eval $(call library,$(l))))
