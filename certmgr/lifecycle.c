@@ -18,8 +18,7 @@
 #define SETTLE HOUR
 /* A parked certificate is kept for as long as one can be valid. */
 #define KEEP (14 * DAY)
-/* A parked certificate is taken back if it can serve for this long. */
-#define RECALL_MIN (10 * MINUTE)
+/* A certificate in its guard is taken back only if it can serve this long. */
 #define LAST_RESORT_MIN MINUTE
 /* The high-water mark is brought to the disk this often. */
 #define SAVE_EVERY DAY
@@ -479,10 +478,11 @@ static cm_slot *parked_active(cm_lifecycle *lc, int last_resort) {
 
   for (size_t i = 0; i < CM_SLOTS; i++) {
     cm_slot *slot = &lc->slots[i];
-    int64_t end = last_resort ? slot->not_after - LAST_RESORT_MIN
-                              : slot->retire_at - RECALL_MIN;
+    int64_t end =
+        last_resort ? slot->not_after - LAST_RESORT_MIN : slot->retire_at;
     if (slot->state == CM_CERT_RETIRED && slot->parked &&
         cm_slot_valid(slot, lc->now) && lc->now < end &&
+        (last_resort || slot->active_at <= lc->now) &&
         is_better(lc, slot, best)) {
       best = slot;
     }
@@ -496,11 +496,12 @@ static cm_slot *parked_standby(cm_lifecycle *lc, const cm_slot *active) {
 
   for (size_t i = 0; i < CM_SLOTS; i++) {
     cm_slot *slot = &lc->slots[i];
-    int64_t gap = slot->active_at - active->retire_at;
-    if (slot->state == CM_CERT_RETIRED && slot->parked &&
-        gap <= lc->profile.slack && gap >= -lc->profile.slack &&
-        slot->not_before <= active->retire_at &&
-        lc->now < slot->retire_at - RECALL_MIN && is_better(lc, slot, best)) {
+    int64_t since = active->retire_at - slot->active_at;
+    /* Not before its time, for clocks that are slow; and not so late that it
+       gives way before hashes are as old as is promised. */
+    if (slot->state == CM_CERT_RETIRED && slot->parked && since >= 0 &&
+        since <= slot->jitter && lc->now < slot->retire_at &&
+        is_better(lc, slot, best)) {
       best = slot;
     }
   }
@@ -529,8 +530,7 @@ static void follow_time(cm_step *s) {
   if (active != NULL &&
       (active->doubtful || active->active_at > lc->now + lc->profile.slack)) {
     slot = parked_active(lc, 0);
-    if (slot != NULL && slot->active_at <= lc->now &&
-        is_better(lc, slot, active)) {
+    if (slot != NULL && is_better(lc, slot, active)) {
       park(s, active);
       if (standby != NULL) {
         park(s, standby);
