@@ -24,6 +24,16 @@ const char *cm_strerror(int error) {
     return "the new certificate did not pass its own check";
   case CM_ERR_CLOCK:
     return "the wall clock is out of range";
+  case CM_ERR_STORE:
+    return "the store cannot be read or written";
+  case CM_ERR_STORE_LOCKED:
+    return "the store is in use by another process";
+  case CM_ERR_STORE_PERMISSIONS:
+    return "others have access to the store";
+  case CM_ERR_STORE_BAD:
+    return "what is stored is damaged";
+  case CM_ERR_SIGNATURE:
+    return "the signature does not verify";
   }
   return error >= 0 ? "success" : "unknown error";
 }

@@ -26,7 +26,17 @@ typedef enum cm_error {
   /* The certificate that was made did not pass its own check. */
   CM_ERR_SELF_CHECK = -109,
   /* The wall clock stands outside of the years 1970 to 9999. */
-  CM_ERR_CLOCK = -110
+  CM_ERR_CLOCK = -110,
+  /* The store could not be read or written; its message says more. */
+  CM_ERR_STORE = -111,
+  /* Another process has the store. */
+  CM_ERR_STORE_LOCKED = -112,
+  /* Others could read or change the store. */
+  CM_ERR_STORE_PERMISSIONS = -113,
+  /* What is stored is damaged, or not from this store. */
+  CM_ERR_STORE_BAD = -114,
+  /* A document, a backup or a journal has been changed. */
+  CM_ERR_SIGNATURE = -115
 } cm_error;
 
 /* The text for |error|: English, static, never NULL, without a full stop. */
