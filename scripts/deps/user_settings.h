@@ -24,7 +24,7 @@
 #define HAVE_SNI
 #define HAVE_ALPN
 #define HAVE_EX_DATA
-#define HAVE_EX_DATA_CRYPTO /* wolfSSL_CTX_get_ex_new_index */
+#define HAVE_EX_DATA_CRYPTO  /* wolfSSL_CTX_get_ex_new_index */
 #define HAVE_SECRET_CALLBACK /* the key log */
 #define OPENSSL_EXTRA        /* ngtcp2_crypto_wolfssl uses the EVP layer */
 
@@ -88,6 +88,11 @@
 #define HAVE_LIMITS_H 1
 #define NO_WRITE_TEMP_FILES
 
+/* tls13.c calls gettimeofday() and does not include this on every path. */
+#ifndef __ASSEMBLER__
+#include <sys/time.h>
+#endif
+
 #ifdef __EMSCRIPTEN__
 
 /* I/O is ngtcp2's.  Not WOLFSSL_NO_SOCK, which takes types away that the
@@ -97,9 +102,6 @@
 #define NO_FILESYSTEM
 #define SINGLE_THREADED
 #define SP_WORD_SIZE 32 /* 64 is slower on wasm32 */
-
-/* tls13.c calls gettimeofday(), and includes this only without USER_IO. */
-#include <sys/time.h>
 
 /* certmgr/random_web.c */
 extern int cm_seed(unsigned char *out, unsigned int len);
