@@ -3,6 +3,7 @@
 
 #include "certmgr/der.h"
 #include "certmgr/host.h"
+#include "certmgr/p256.h"
 #include "certmgr/x509_view.h"
 
 #include <wolfssl/options.h>
@@ -16,13 +17,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SCALAR_LEN 32
 /* Octets of an uncompressed point of P-256: 0x04, x, y. */
 #define POINT_LEN 65
 #define SUBJECT "Fortnight"
 
-/* 2^-32 of all draws are not below the order of P-256: a source that gives
-   that many in a row is broken. */
+/* A source that has not given a fit serial by then is broken. */
 #define DRAWS_MAX 8
 
 /* What minting needs for a while; on the heap, for wolfSSL's Cert is 24 kB. */
@@ -48,46 +47,13 @@ static int draw(const cm_random *random, uint8_t *dest, size_t len) {
   return random->fill(random->user, dest, len) == 0 ? 0 : CM_ERR_RANDOM;
 }
 
-/* The private scalar: uniform in 1..n-1, by drawing again what is not below
-   the order n of P-256. */
-static int draw_scalar(const cm_random *random, uint8_t scalar[SCALAR_LEN]) {
-  static const uint8_t order[SCALAR_LEN] = {
-      0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff,
-      0xff, 0xff, 0xff, 0xff, 0xff, 0xbc, 0xe6, 0xfa, 0xad, 0xa7, 0x17,
-      0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51};
-  static const uint8_t zero[SCALAR_LEN];
-
-  for (int i = 0; i < DRAWS_MAX; i++) {
-    int rv = draw(random, scalar, SCALAR_LEN);
-    if (rv != 0) {
-      return rv;
-    }
-    if (memcmp(scalar, order, SCALAR_LEN) < 0 &&
-        memcmp(scalar, zero, SCALAR_LEN) != 0) {
-      return 0;
-    }
-  }
-  return CM_ERR_RANDOM;
-}
-
 static int make_key(ecc_key *key, const cm_random *random) {
-  uint8_t scalar[SCALAR_LEN];
-  int rv;
+  uint8_t scalar[CM_P256_LEN];
+  int rv = cm_p256_draw(scalar, random);
 
-  rv = draw_scalar(random, scalar);
-  if (rv != 0) {
-    goto fail_scalar;
+  if (rv == 0) {
+    rv = cm_p256_import(key, scalar);
   }
-  rv = CM_ERR_CRYPTO;
-  if (wc_ecc_import_private_key_ex(scalar, sizeof(scalar), NULL, 0, key,
-                                   ECC_SECP256R1) != 0 ||
-      wc_ecc_make_pub(key, NULL) != 0 ||
-      wc_ecc_set_deterministic_ex(key, 1, WC_HASH_TYPE_SHA256) != 0) {
-    goto fail_scalar;
-  }
-  rv = 0;
-
-fail_scalar:
   explicit_bzero(scalar, sizeof(scalar));
   return rv;
 }
