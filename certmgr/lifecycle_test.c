@@ -24,7 +24,7 @@ typedef struct host {
   unsigned count[CM_ACTION_COUNT];
   uint8_t serial;
   int stuck; /* The serial does not change. */
-  uint64_t held[1];
+  uint64_t held[64];
   size_t nheld;
   uint64_t last_id[CM_ACTION_COUNT];
   unsigned seen[CM_EVENT_LOST + 1];
@@ -549,7 +549,8 @@ static void test_sequence(void **state) {
   assert_int_equal(h.lc.seq, h.lc.seq_limit);
 }
 
-/* More rotations than there are slots, each with a session that stays. */
+/* More rotations than there are slots, each with sessions that stay: the oldest
+   record is given up, and nothing is held up. */
 static void test_slots(void **state) {
   (void)state;
   begin(&cm_profile_hot_standby, START);
@@ -557,12 +558,67 @@ static void test_slots(void **state) {
     uint64_t standby;
     pass(600);
     standby = standby_id();
-    h.held[0] = active_id();
-    h.nheld = 1;
+    h.held[h.nheld++] = active_id();
     assert_int_equal(settle(CM_COMMAND_ROTATE), CM_COMMAND_ACCEPTED);
     assert_serving(standby);
   }
-  assert_true(active_id() > 60);
+  assert_int_equal(active_id(), 61);
+  assert_null(cm_lifecycle_find(&h.lc, 40));
+  assert_non_null(cm_lifecycle_find(&h.lc, 60));
+}
+
+/* A clock that jumps on and on, each time to where nothing is valid: what was
+   made for a wrong time gives way to what is new, and what was there before
+   the first jump is there after the last. */
+static void test_slots_and_clock(void **state) {
+  uint64_t first, second;
+
+  (void)state;
+  begin_healthy();
+  first = active_id();
+  second = standby_id();
+  for (int i = 0; i < 20; i++) {
+    jump(40 * DAY);
+    assert_serving(active_id());
+    assert_true(standby_id() > active_id());
+  }
+  assert_true(active_id() > CM_SLOTS);
+  jump(-20 * 40 * DAY);
+  assert_serving(first);
+  assert_int_equal(standby_id(), second);
+  pass(20 * DAY);
+  assert_int_equal(h.lc.state, CM_STATE_HEALTHY);
+}
+
+/* Without a standby, and a clock that goes back: the next one is not planned
+   for further off than a standby can be. */
+static void test_back_without_standby(void **state) {
+  (void)state;
+  begin_healthy();
+  h.fail[CM_ACTION_GENERATE] = CM_ERR_RANDOM;
+  settle(CM_COMMAND_ROTATE);
+  pass(HOUR);
+  jump(-3 * DAY);
+  h.fail[CM_ACTION_GENERATE] = 0;
+  pass(HOUR);
+  assert_true(standby_id() > 0);
+  assert_true(cm_lifecycle_active(&h.lc)->retire_at <= h.wall + 7 * DAY);
+  assert_true(cm_lifecycle_standby(&h.lc)->active_at ==
+              cm_lifecycle_active(&h.lc)->retire_at);
+  assert_true(cm_lifecycle_standby(&h.lc)->not_before < h.wall);
+}
+
+/* Near 1970 there is less to backdate. */
+static void test_1970(void **state) {
+  (void)state;
+  memset(&h, 0, sizeof(h));
+  h.wall = 1000;
+  cm_lifecycle_init(&h.lc, &cm_profile_hot_standby, 0, 0);
+  settle(CM_COMMAND_NONE);
+  assert_true(cm_lifecycle_active(&h.lc)->not_before == 0);
+  assert_serving(active_id());
+  pass(30 * DAY);
+  assert_int_equal(h.lc.state, CM_STATE_HEALTHY);
 }
 
 static void test_quarantine(void **state) {
@@ -717,6 +773,9 @@ int main(void) {
       cmocka_unit_test(test_suspect),
       cmocka_unit_test(test_sequence),
       cmocka_unit_test(test_slots),
+      cmocka_unit_test(test_slots_and_clock),
+      cmocka_unit_test(test_back_without_standby),
+      cmocka_unit_test(test_1970),
       cmocka_unit_test(test_quarantine),
       cmocka_unit_test(test_encode),
       cmocka_unit_test(test_invariants),
