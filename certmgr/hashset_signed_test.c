@@ -92,6 +92,39 @@ static void test_payload(void **state) {
   assert_memory_equal(payload, expected, sizeof(expected) - 1);
 }
 
+/* The same octets for ever, on every platform.  tests/unit/signed-set.test.mjs
+   has them too, and verifies them with WebCrypto. */
+static void test_golden(void **state) {
+  static const char expected[] =
+      "eyJhbGciOiJFUzI1NiIsImp3ayI6eyJjcnYiOiJQLTI1NiIsImt0eSI6IkVDIiwieC"
+      "I6IldhZEFTUzdoUjVTaGJReEpveDlpTjZGaEhyajZCc202YmlueTQ3bUxWRU0iLCJ5"
+      "IjoiMWhXQ2h0Z2hRa0NoNEFYcE5XYndnYnc5eTZHbTNJVF9uZ1lVLTlEc1Z4NCJ9fQ"
+      ".eyJ2IjoxLCJlcG9jaCI6Miwic2VxIjo5MDA3MTk5MjU0NzQwOTkxLCJpc3N1ZWRfY"
+      "XQiOjE3NjcyMjU2MDAsInJlZnJlc2hfYWZ0ZXIiOjE3Njc3NDQwMDAsInZhbGlkX3V"
+      "udGlsIjoxNzY4MjYyNDAwLCJ1cmwiOiJodHRwczovL2hvc3QuZXhhbXBsZTo0NDMzL"
+      "2VjaG8iLCJoYXNoZXMiOlt7InVzZSI6ImFjdGl2ZSIsImFsZyI6InNoYS0yNTYiLCJ"
+      "oZXgiOiJmZjAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwM"
+      "DAwMDAwMDAwMDAwMDAwMDAwMDAwIiwiYjY0dXJsIjoiX3dBQUFBQUFBQUFBQUFBQUF"
+      "BQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQSIsIm5vdF9iZWZvcmUiOjE3NjY2MjA4M"
+      "DAsIm5vdF9hZnRlciI6MTc2NzgzMDM5OSwiYWN0aXZlX2Zyb20iOjE3NjcyMjU2MDB"
+      "9LHsidXNlIjoic3RhbmRieSIsImFsZyI6InNoYS0yNTYiLCJoZXgiOiIwMDAxMDAwM"
+      "DAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDA"
+      "wMDAwMDAwIiwiYjY0dXJsIjoiQUFFQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQ"
+      "UFBQUFBQUFBQUFBQSIsIm5vdF9iZWZvcmUiOjE3NjcxMzkyMDAsIm5vdF9hZnRlciI"
+      "6MTc2ODM0ODc5OSwiYWN0aXZlX2Zyb20iOjE3Njc3NDQwMDB9XX0.nUt-K5NGxn7nu"
+      "4h9BVyil56IJIRB0qF6AHIO02AQvLxsQrK8nBc866_jU39XdBBY87eeYzIYph7DmDR"
+      "2IaqXWQ";
+  char jws[CM_SIGNED_MAX];
+  cm_signed_set set;
+
+  (void)state;
+  make(&set);
+  assert_true(cm_signed_set_write(jws, sizeof(jws), &set, &identity) > 0);
+  assert_string_equal(jws, expected);
+  assert_string_equal(thumbprint,
+                      "ikDe3qI4MjvujVDJFXDQSAESQ-F6ID75IcTAlNsh0q4");
+}
+
 static void test_not_written(void **state) {
   char jws[CM_SIGNED_MAX];
   cm_signed_set set;
@@ -198,9 +231,10 @@ static void test_supersedes(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_round_trip),     cmocka_unit_test(test_payload),
-      cmocka_unit_test(test_not_written),    cmocka_unit_test(test_not_read),
-      cmocka_unit_test(test_from_lifecycle), cmocka_unit_test(test_supersedes),
+      cmocka_unit_test(test_round_trip), cmocka_unit_test(test_payload),
+      cmocka_unit_test(test_golden),     cmocka_unit_test(test_not_written),
+      cmocka_unit_test(test_not_read),   cmocka_unit_test(test_from_lifecycle),
+      cmocka_unit_test(test_supersedes),
   };
 
   return cmocka_run_group_tests(tests, setup, NULL);
