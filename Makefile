@@ -13,8 +13,8 @@ ARGS ?=
 # make test SANITIZE=1: the native parts under ASAN and UBSAN alone
 NATIVE := $(if $(SANITIZE),asan,native)
 
-SETUP = scripts/bootstrap.sh $(1) >&2
-BUILD = $(MAKE) -f scripts/build.mk $(if $(findstring -j,$(MAKEFLAGS)),,\
+SETUP = exec scripts/bootstrap.sh $(1) >&2
+BUILD = exec $(MAKE) -f scripts/build.mk $(if $(findstring -j,$(MAKEFLAGS)),,\
   -j$(shell nproc)) VARIANT=$(1) $(2) >&2
 # The tools that were set up come first on the PATH of what is run.
 WITH = eval "$$(sed -n 's/^NODE := \(.*\)/node=\1/p' build/tools.mk)" && exec

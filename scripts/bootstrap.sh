@@ -118,42 +118,52 @@ system_needs() {
   esac
 }
 
-# need_system PART...: installs what these parts need and is not there.
-need_system() {
-  local need thing missing=() sudo=() how start=$SECONDS
+# Sets lacking to the packages that these parts need and that are not there;
+# succeeds if there are none.
+has_system() {
+  local need thing
+  lacking=()
   for need in $(for part; do system_needs "$part"; done | tr ' ' '\n' |
     awk '!seen[$0]++'); do
     thing=${need%%:*}
     if [ "${thing:0:1}" = / ]; then
-      [ -e "$thing" ] || missing+=("${need#*:}")
+      [ -e "$thing" ] || lacking+=("${need#*:}")
     else
-      command -v "$thing" >/dev/null || missing+=("${need#*:}")
+      command -v "$thing" >/dev/null || lacking+=("${need#*:}")
     fi
   done
-  [ ${#missing[@]} -gt 0 ] || return 0
-
-  command -v apt-get >/dev/null ||
-    die "please install (Debian's names of the packages): ${missing[*]}"
-  how="apt-get install --no-install-recommends ${missing[*]}"
-  if [ "$(id -u)" != 0 ]; then
-    if ! command -v sudo >/dev/null ||
-      { ! sudo -n true 2>/dev/null && ! [ -t 2 ]; }; then
-      die "please run as root: $how"
-    fi
-    sudo=(sudo)
-    sudo -v >&3 2>&3 || die "please run as root: $how"
-  fi
-  say "installing system packages: ${missing[*]} ..."
-  [ -n "${apt_is_current-}" ] || apt_get update
-  apt_is_current=1
-  apt_get install -y --no-install-recommends "${missing[@]}"
-  say "system packages ${missing[*]}: $((SECONDS - start)) s"
+  [ ${#lacking[@]} = 0 ]
 }
 
+# Whether lacking can be installed, by sudo if need be; else says what to do.
+may_install() {
+  local how="apt-get install --no-install-recommends ${lacking[*]}"
+  sudo=()
+  command -v apt-get >/dev/null ||
+    die "please install (Debian's names of the packages): ${lacking[*]}"
+  [ "$(id -u)" != 0 ] || return 0
+  command -v sudo >/dev/null && { sudo -n true 2>/dev/null ||
+    { [ -t 2 ] && sudo -v; }; } || die "please run as root: $how"
+  sudo=(sudo -n)
+}
+
+# need_system PART...: installs what these parts need and is not there.
+need_system() {
+  local start=$SECONDS
+  if has_system "$@"; then return 0; fi
+  may_install
+  say "installing system packages: ${lacking[*]} ..."
+  [ -n "${apt_is_current-}" ] || apt_get update
+  apt_is_current=1
+  apt_get install -y --no-install-recommends "${lacking[@]}"
+  say "system packages ${lacking[*]}: $((SECONDS - start)) s"
+}
+
+# In a session of its own: dpkg must not be stopped half-way by our Ctrl-C.
 apt_get() {
   local log=$scratch/apt.log
-  "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q "$@" \
-    >"$log" 2>&1 ||
+  "${sudo[@]}" setsid -w env DEBIAN_FRONTEND=noninteractive apt-get -q \
+    -o DPkg::Lock::Timeout=600 "$@" >"$log" 2>&1 </dev/null ||
     die "apt-get $1 failed: $(grep -m 1 '^E:' "$log" || tail -n 1 "$log")"
 }
 
@@ -543,8 +553,7 @@ for part in chromium firefox; do
   if wants $part; then browsers+=" $part"; fi
 done
 need_system ${want//@(chromium|firefox)/}
-need_system $browsers &
-pids=($!)
+has_system $browsers || may_install
 
 sources=$cache/sources-$(lock_lines source | key)
 emscripten_key=$( (lock_lines deb; declare -f get_emscripten unpack_deb
@@ -575,9 +584,12 @@ if wants npm; then look node_modules "$node_modules"; fi
 lacks() { [[ $missing == *" $1 "* ]]; }
 
 # What waits for the network goes on beside what waits for the processor.
-if [ "$missing" != ' ' ]; then
+work() {
+  local pids=() fetching=() variant
+  set +m
+  trap - EXIT
+  need_system $browsers & pids+=($!)
   mirrors >/dev/null
-  fetching=()
   {
     if lacks node; then need_node; fi
     if lacks node_modules; then need_node_modules; fi
@@ -592,7 +604,23 @@ if [ "$missing" != ' ' ]; then
   for variant in native asan wasm; do
     if lacks $variant; then (need_libraries $variant); fi
   done
+  all_done "${pids[@]}"
+}
+
+# In a process group of its own, which ends with us.
+stop() {
+  kill -TERM -- "-$worker" 2>/dev/null
+  wait "$worker"
+  exit 130
+}
+if [ "$missing" != ' ' ] || ! has_system $browsers; then
+  set -m
+  work &
+  worker=$!
+  set +m
+  trap stop INT TERM HUP
+  wait "$worker" || exit 1
+  trap - INT TERM HUP
 fi
 if wants npm; then link_node_modules; fi
-all_done "${pids[@]}" || exit 1
 write_tools
