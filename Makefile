@@ -77,6 +77,12 @@ lint:
 	@$(call SETUP,native wasm npm lint)
 	@scripts/lint.sh
 
+## format      formats the C sources
+format:
+	@$(call SETUP,lint)
+	@find certmgr directsockets scripts server tests -name '*.[ch]' \
+	  -exec clang-format -i {} +
+
 ## build       everything, natively and as WebAssembly; runs nothing
 build: build-native build-wasm
 
@@ -95,4 +101,4 @@ clean:
 
 FORCE:
 .PHONY: FORCE bench browser build build-asan build-native build-wasm clean \
-  help lint run serve serve-wasm test unit
+  format help lint run serve serve-wasm test unit

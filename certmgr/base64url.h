@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 /* Characters for |n| octets. */
-#define CM_BASE64URL_SIZE(n) (((n)*4 + 2) / 3)
+#define CM_BASE64URL_SIZE(n) ((4 * (n) + 2) / 3)
 
 /* Writes |len| octets of |src| and a NUL to |dest|.  Returns the length without
    the NUL, or CM_ERR_NOBUF. */

@@ -367,8 +367,9 @@ typedef struct target {
   uint32_t len;
 } target;
 
-#define V4(a, b, c, d)                                                         \
-  { [10] = 0xff, 0xff, a, b, c, d }
+/* clang-format off: its versions differ in this. */
+#define V4(a, b, c, d) {[10] = 0xff, 0xff, a, b, c, d}
+/* clang-format on */
 
 /* What would kill the stream never reaches it. */
 static void refused_at(const char *address, const target *targets, size_t n) {

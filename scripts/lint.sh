@@ -27,6 +27,7 @@ check() {
   else
     echo "FAIL  $name"
     grep -v '^  [A-Z]* ' "$log" | sed 's/^/      /'
+    [ "$name" != format ] || echo '      (make format does it)'
     failed=$((failed + 1))
   fi
 }
@@ -39,15 +40,15 @@ warnings() {
     B="build/lint-$1" ${3+"CC=$3"} objects
 }
 
-# The fixed names that tools call, and what only another build uses, make
-# "unused" a question of taste here; cppcheck is asked for errors.
+# Not the tests: cmocka's macros look like errors to it.  Uninitialized
+# variables are gcc's and clang's to find, who see more of them and better.
 run_cppcheck() {
   cppcheck --quiet --error-exitcode=1 --inline-suppr -j "$(nproc)" --std=c11 \
     --enable=warning,performance,portability --template=gcc -I. \
     --suppress=missingInclude --suppress=missingIncludeSystem \
     --suppress=normalCheckLevelMaxBranches --suppress=nullPointerOutOfMemory \
-    --suppress=nullPointerArithmeticOutOfMemory \
-    certmgr directsockets server tests
+    --suppress=nullPointerArithmeticOutOfMemory --suppress=uninitvar \
+    --suppress='*:*_test.c' certmgr directsockets server tests
 }
 
 mkdir -p build
