@@ -367,7 +367,8 @@ typedef struct target {
   uint32_t len;
 } target;
 
-/* clang-format off: its versions differ in this. */
+/* The versions of clang-format differ in this. */
+/* clang-format off */
 #define V4(a, b, c, d) {[10] = 0xff, 0xff, a, b, c, d}
 /* clang-format on */
 
