@@ -79,8 +79,7 @@ objects = $(patsubst %.c,$(B)/%.o,$(1))
 
 LIB := $(B)/libfortnight.a
 LIBSIM := $(B)/libsim.a
-# An archive without members is nothing to link with.
-LIBS := $(if $(SIM),$(LIBSIM)) $(if $(SOURCES),$(LIB))
+LIBS := $(LIBSIM) $(LIB)
 
 # --- what there is to make ---------------------------------------------------
 
@@ -134,13 +133,13 @@ $(LIBSIM): $(call objects,$(SIM)) $(MEMBERS)
 	@echo "  AR    $@"
 	@rm -f $@ && $(AR) qcs $@ $(filter %.o,$^)
 
-needs := $(LIBS) $(THIRD_PARTY) $(LINK_FLAGS)
+needs := $(LIB) $(THIRD_PARTY) $(LINK_FLAGS)
 link = @echo "  LINK  $@" && $(LD) $(LDFLAGS_$(VARIANT)) $(1) -o $@ \
   $(filter %.o %.a,$^) $(LDLIBS_$(VARIANT))
 
 ifeq ($(VARIANT),wasm)
 
-$(B)/%_test.mjs: $(B)/%_test.o $(CMOCKA) $(needs) $(JS_LIBRARIES)
+$(B)/%_test.mjs: $(B)/%_test.o $(CMOCKA) $(LIBSIM) $(needs) $(JS_LIBRARIES)
 	$(call link,$(LDFLAGS_wasm_test))
 
 $(B)/fortnight.mjs: $(B)/server/main_web.o $(needs) $(JS_LIBRARIES)
@@ -153,13 +152,13 @@ $(B)/bare_echo.mjs: $(B)/directsockets/bare_echo.o $(needs) $(JS_LIBRARIES)
 
 else
 
-$(B)/%_test: $(B)/%_test.o $(CMOCKA) $(needs)
+$(B)/%_test: $(B)/%_test.o $(CMOCKA) $(LIBSIM) $(needs)
 	$(call link)
 
 $(B)/fortnight: $(B)/server/main.o $(needs)
 	$(call link)
 
-$(BENCH_PROGRAMS): $(B)/%: $(B)/tests/bench/%.o $(needs)
+$(BENCH_PROGRAMS): $(B)/%: $(B)/tests/bench/%.o $(LIBSIM) $(needs)
 	$(call link)
 
 endif
