@@ -14,7 +14,7 @@ ARGS ?=
 NATIVE := $(if $(SANITIZE),asan,native)
 
 SETUP = exec scripts/bootstrap.sh $(1) >&2
-BUILD = exec $(MAKE) -f scripts/build.mk $(if $(findstring -j,$(MAKEFLAGS)),,\
+BUILD = exec $(MAKE) -s -f scripts/build.mk $(if $(findstring -j,$(MAKEFLAGS)),,\
   -j$(shell nproc)) VARIANT=$(1) $(2) >&2
 # The tools that were set up come first on the PATH of what is run.
 WITH = eval "$$(sed -n 's/^NODE := \(.*\)/node=\1/p' build/tools.mk)" && exec

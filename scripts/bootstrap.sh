@@ -100,13 +100,13 @@ make_part() {
 
 # --- system packages ---------------------------------------------------------
 
-# What each part needs of the system: a program or a file, and the package
-# that has it (Debian's names).
+# What each part needs of the system: a program or a file, and the packages to
+# install if it is not there (Debian's names).
 system_needs() {
   case $1 in
     native | asan) echo gcc:gcc /usr/include/stdlib.h:libc6-dev ;;
     wasm) echo python3:python3 ;;
-    chromium) echo chromium:chromium ;;
+    chromium) echo chromium:chromium,chromium-sandbox ;;
     firefox) echo firefox-esr:firefox-esr ;;
     lint) echo clang:clang clang-format:clang-format cppcheck:cppcheck ;;
   esac
@@ -127,10 +127,12 @@ has_system() {
     awk '!seen[$0]++'); do
     thing=${need%%:*}
     if [ "${thing:0:1}" = / ]; then
-      [ -e "$thing" ] || lacking+=("${need#*:}")
-    else
-      command -v "$thing" >/dev/null || lacking+=("${need#*:}")
+      [ ! -e "$thing" ] || continue
+    elif command -v "$thing" >/dev/null; then
+      continue
     fi
+    need=${need#*:}
+    lacking+=(${need//,/ })
   done
   [ ${#lacking[@]} = 0 ]
 }
