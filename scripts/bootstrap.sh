@@ -400,6 +400,8 @@ registry() {
   [ -n "$url" ] || url=$(sed -n 's/^registry *= *//p' ~/.npmrc /etc/npmrc \
     2>/dev/null | head -n 1)
   if [ -z "$url" ]; then
+    [ -n "$(mirrors)" ] ||
+      die "please install npm, or put a Node.js of version $node_least or later on PATH"
     read -r name version hash pool < <(lock_lines registry)
     file=$cache/download/$(basename "$pool")
     mirrored "$hash" "$file" "$pool"
@@ -554,8 +556,8 @@ browsers=
 for part in chromium firefox; do
   if wants $part; then browsers+=" $part"; fi
 done
+has_system $want || may_install
 need_system ${want//@(chromium|firefox)/}
-has_system $browsers || may_install
 
 sources=$cache/sources-$(lock_lines source | key)
 emscripten_key=$( (lock_lines deb; declare -f get_emscripten unpack_deb
