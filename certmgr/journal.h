@@ -86,6 +86,11 @@ int cm_journal_open(cm_journal_file **pfile, const char *path, size_t max,
    of the machine may take the last lines.  CM_ERR_STORE, CM_ERR_CRYPTO. */
 int cm_journal_append(cm_journal_file *file, const cm_journal_entry *entry);
 
+/* The last line that was appended since the file was opened, with its newline
+   and a NUL; "" if there is none.  |*len| is set to its length without the NUL.
+   Stays until the next call that takes |file| without const. */
+const char *cm_journal_last(const cm_journal_file *file, size_t *len);
+
 /* NULL is allowed. */
 void cm_journal_close(cm_journal_file *file);
 

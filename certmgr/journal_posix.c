@@ -17,6 +17,8 @@ struct cm_journal_file {
   int fd;
   size_t len;
   size_t max;
+  char last[CM_JOURNAL_LINE_MAX];
+  size_t last_len;
 };
 
 static int write_all(int fd, const char *data, size_t len) {
@@ -196,7 +198,14 @@ int cm_journal_append(cm_journal_file *file, const cm_journal_entry *entry) {
   }
   file->len += (size_t)n;
   file->chain = chain;
+  memcpy(file->last, text, (size_t)n + 1);
+  file->last_len = (size_t)n;
   return 0;
+}
+
+const char *cm_journal_last(const cm_journal_file *file, size_t *len) {
+  *len = file->last_len;
+  return file->last;
 }
 
 void cm_journal_close(cm_journal_file *file) {

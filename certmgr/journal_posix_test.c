@@ -52,7 +52,8 @@ static size_t read_text(char *text, size_t room, cm_journal *journal) {
   size_t valid, len;
 
   assert_non_null(f);
-  len = fread(text, 1, room, f);
+  len = fread(text, 1, room - 1, f);
+  text[len] = '\0';
   assert_int_equal(fclose(f), 0);
   assert_int_equal(cm_journal_verify(journal, text, len, &valid), 0);
   return len;
@@ -114,6 +115,26 @@ static void test_damage(void **state) {
   assert_int_equal(journal.next, 2);
 }
 
+/* What a hook is given is what stands in the file. */
+static void test_last(void **state) {
+  static char text[20000];
+  cm_journal journal;
+  cm_journal_file *file = open_journal(5000, 0);
+  size_t len, total = 0, n;
+
+  (void)state;
+  assert_string_equal(cm_journal_last(file, &len), "");
+  assert_int_equal(len, 0);
+  for (int i = 0; i < 5; i++) {
+    append(file, i);
+    n = read_text(text, sizeof(text), &journal);
+    assert_string_equal(cm_journal_last(file, &len), text + total);
+    assert_int_equal(len, n - total);
+    total = n;
+  }
+  cm_journal_close(file);
+}
+
 static void test_refused(void **state) {
   cm_journal_file *file;
   int bad;
@@ -131,6 +152,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(test_bounded),
       TEST(test_damage),
+      TEST(test_last),
       TEST(test_refused),
   };
 
