@@ -194,10 +194,48 @@ int cm_hash_certhash_base58(char *dest, size_t destlen,
   return end(&t);
 }
 
+/* The unreserved characters of a URL (RFC 3986 section 2.3). */
+static const char unreserved[] = "abcdefghijklmnopqrstuvwxyz"
+                                 "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                 "0123456789-._~";
+
+int cm_mirror_check(const char *mirror) {
+  static const char scheme[] = "https://";
+  static const char reserved[] = ":/?[]@!$&'()*+,;=%";
+  const char *host;
+  size_t host_len;
+
+  if (strncmp(mirror, scheme, strlen(scheme)) != 0) {
+    return CM_ERR_INVALID;
+  }
+  host = mirror + strlen(scheme);
+  host_len = strcspn(host, "/?");
+  /* No browser fetches a URL with a password in it. */
+  if (host_len == 0 || host[0] == ':' || memchr(host, '@', host_len) != NULL) {
+    return CM_ERR_INVALID;
+  }
+  for (const char *p = host; *p != '\0'; p++) {
+    if (strchr(unreserved, *p) == NULL && strchr(reserved, *p) == NULL) {
+      return CM_ERR_INVALID;
+    }
+  }
+  return 0;
+}
+
+static int is_thumbprint(const char *s) {
+  /* base64url: the unreserved characters but "." and "~". */
+  return strlen(s) == CM_BASE64URL_LEN &&
+         strspn(s, unreserved) == CM_BASE64URL_LEN && strpbrk(s, ".~") == NULL;
+}
+
 /* Checks |set| and takes its host apart: 0, CM_ERR_INVALID or CM_ERR_HOST. */
 static int check(cm_host *host, const cm_hashset *set) {
   if (set->host == NULL || set->path == NULL || set->active == NULL ||
       set->port == 0 || set->path[0] != '/' || strchr(set->path, '#') != NULL) {
+    return CM_ERR_INVALID;
+  }
+  if ((set->identity != NULL && !is_thumbprint(set->identity)) ||
+      (set->mirror != NULL && cm_mirror_check(set->mirror) != 0)) {
     return CM_ERR_INVALID;
   }
   if (cm_host_parse(host, set->host) != 0 || host->kind == CM_HOST_WILDCARD) {
@@ -213,23 +251,25 @@ static void put_port(text *t, uint16_t port) {
   put(t, digits);
 }
 
-/* Percent-encodes what may stand neither in a path nor in a query (RFC 3986
-   section 3.3 and 3.4), and what would end a string in JavaScript. */
-static void put_path(text *t, const char *path) {
+/* Percent-encodes what is neither unreserved nor in |allowed|. */
+static void put_encoded(text *t, const char *s, const char *allowed) {
   static const char digits[] = "0123456789ABCDEF";
-  static const char allowed[] = "abcdefghijklmnopqrstuvwxyz"
-                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                "0123456789-._~!$&()*+,;=:@/?%";
 
-  for (; *path != '\0'; path++) {
-    if (strchr(allowed, *path) != NULL) {
-      put_char(t, *path);
+  for (; *s != '\0'; s++) {
+    if (strchr(unreserved, *s) != NULL || strchr(allowed, *s) != NULL) {
+      put_char(t, *s);
     } else {
       put_char(t, '%');
-      put_char(t, digits[(unsigned char)*path >> 4]);
-      put_char(t, digits[(unsigned char)*path & 0xf]);
+      put_char(t, digits[(unsigned char)*s >> 4]);
+      put_char(t, digits[(unsigned char)*s & 0xf]);
     }
   }
+}
+
+/* Encodes what may stand neither in a path nor in a query (RFC 3986 section 3.3
+   and 3.4), and what would end a string in JavaScript. */
+static void put_path(text *t, const char *path) {
+  put_encoded(t, path, "!$&()*+,;=:@/?%");
 }
 
 static void put_url(text *t, const cm_hashset *set, const cm_host *host) {
@@ -272,6 +312,14 @@ int cm_hashset_link(char *dest, size_t destlen, const cm_hashset *set) {
   if (set->standby != NULL) {
     put_char(&t, '.');
     put_base64url(&t, set->standby, CM_HASH_LEN);
+  }
+  if (set->identity != NULL) {
+    put(&t, "&id=");
+    put(&t, set->identity);
+  }
+  if (set->mirror != NULL) {
+    put(&t, "&mirror=");
+    put_encoded(&t, set->mirror, "");
   }
   return end(&t);
 }

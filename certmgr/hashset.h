@@ -59,18 +59,30 @@ typedef struct cm_hashset {
   /* CM_HASH_LEN octets each; |standby| is NULL if there is none. */
   const uint8_t *active;
   const uint8_t *standby;
+  /* For the link: the thumbprint of the identity (identity.h), and the https
+     URL of a mirror that has the signed document; each NULL if there is
+     none. */
+  const char *identity;
+  const char *mirror;
 } cm_hashset;
+
+/* Whether a link can carry |mirror|: an https URL with a host, without a
+   fragment or a user, of the characters that a URL has (RFC 3986).  0, or
+   CM_ERR_INVALID. */
+int cm_mirror_check(const char *mirror);
 
 /*
  * In each of the following: CM_ERR_HOST if |set->host| is no host,
  * CM_ERR_INVALID if |set->path| does not begin with "/" or holds a "#", the
- * port is 0, or there is no active hash.
+ * port is 0, there is no active hash, or |set->identity| or |set->mirror| is
+ * there and is none.
  */
 
 /* "https://host:port/path"; an IPv6 host is bracketed. */
 int cm_hashset_url(char *dest, size_t destlen, const cm_hashset *set);
 
-/* "https://host:port/path#wt=<base64url>.<base64url>", active first. */
+/* "https://host:port/path#wt=<base64url>.<base64url>&id=<thumbprint>&mirror=
+   <URL, percent-encoded>", active first; without what is not there. */
 int cm_hashset_link(char *dest, size_t destlen, const cm_hashset *set);
 
 /* "/ip4/127.0.0.1/udp/4433/quic-v1/webtransport/certhash/u.../certhash/u...";

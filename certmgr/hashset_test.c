@@ -80,10 +80,34 @@ static void test_lengths(void **state) {
   }
 }
 
-static const cm_hashset dns = {"localhost", 4433, "/echo", abc, empty};
-static const cm_hashset ipv4 = {"127.0.0.1", 443, "/", abc, NULL};
-static const cm_hashset ipv6 = {"2001:DB8::1", 65535, "/a?b=c&d=%20", abc,
-                                empty};
+/* The thumbprint of RFC 7638 section 3.1. */
+#define THUMBPRINT "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"
+
+static const cm_hashset dns = {.host = "localhost",
+                               .port = 4433,
+                               .path = "/echo",
+                               .active = abc,
+                               .standby = empty};
+static const cm_hashset ipv4 = {
+    .host = "127.0.0.1", .port = 443, .path = "/", .active = abc};
+static const cm_hashset ipv6 = {.host = "2001:DB8::1",
+                                .port = 65535,
+                                .path = "/a?b=c&d=%20",
+                                .active = abc,
+                                .standby = empty};
+static const cm_hashset with_identity = {.host = "localhost",
+                                         .port = 4433,
+                                         .path = "/echo",
+                                         .active = abc,
+                                         .identity = THUMBPRINT};
+static const cm_hashset with_mirror = {
+    .host = "localhost",
+    .port = 4433,
+    .path = "/echo",
+    .active = abc,
+    .standby = empty,
+    .identity = THUMBPRINT,
+    .mirror = "https://example.org/~a/b.json?c=1+2&d=%20"};
 
 #define SNIPPET_ABC                                                            \
   "    {algorithm: 'sha-256', value: Uint8Array.from(atob("                    \
@@ -109,6 +133,14 @@ static void test_sets(void **state) {
       {cm_hashset_link, &ipv6,
        "https://[2001:DB8::1]:65535/a?b=c&d=%20#wt=" ABC_B64URL
        "." EMPTY_B64URL},
+      {cm_hashset_link, &with_identity,
+       "https://localhost:4433/echo#wt=" ABC_B64URL "&id=" THUMBPRINT},
+      {cm_hashset_link, &with_mirror,
+       "https://localhost:4433/echo#wt=" ABC_B64URL "." EMPTY_B64URL
+       "&id=" THUMBPRINT "&mirror=https%3A%2F%2Fexample.org%2F~a%2Fb.json%3F"
+       "c%3D1%2B2%26d%3D%2520"},
+      /* They concern the link alone. */
+      {cm_hashset_url, &with_mirror, "https://localhost:4433/echo"},
       {cm_hashset_multiaddr, &dns,
        "/dns/localhost/udp/4433/quic-v1/webtransport/certhash/" ABC_CERTHASH
        "/certhash/" EMPTY_CERTHASH},
@@ -175,6 +207,14 @@ static void test_refused(void **state) {
   static const char *const hosts[] = {"",          "a b", "a'b", "[::1]",
                                       "*.example", "a/b", "a:1"};
   static const char *const paths[] = {"", "echo", "/a#b", NULL};
+  static const char *const identities[] = {
+      "",
+      THUMBPRINT "A",
+      "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9X",
+      "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9X=",
+      "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9X.",
+      "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9X~",
+      "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9&x"};
   char buf[1024];
 
   (void)state;
@@ -202,12 +242,54 @@ static void test_refused(void **state) {
     set.active = NULL;
     assert_int_equal(forms[i](buf, sizeof(buf), &set), CM_ERR_INVALID);
     assert_int_equal(forms[i](NULL, 0, &set), CM_ERR_INVALID);
+    set = dns;
+    for (size_t j = 0; j < sizeof(identities) / sizeof(identities[0]); j++) {
+      set.identity = identities[j];
+      assert_int_equal(forms[i](buf, sizeof(buf), &set), CM_ERR_INVALID);
+    }
+    set = dns;
+    set.mirror = "http://example.org/";
+    assert_int_equal(forms[i](buf, sizeof(buf), &set), CM_ERR_INVALID);
   }
   {
     cm_hashset set = dns;
     set.active = NULL;
     assert_int_equal(cm_hashset_text(buf, sizeof(buf), &set), CM_ERR_INVALID);
     assert_int_equal(cm_hashset_json(buf, sizeof(buf), &set), CM_ERR_INVALID);
+  }
+}
+
+static void test_mirrors(void **state) {
+  static const char *const good[] = {"https://a", "https://a.example:8443",
+                                     "https://[::1]/x", "https://a/@b?c=d@e",
+                                     "https://a?b"};
+  static const char *const bad[] = {"",
+                                    "https://",
+                                    "https:///a",
+                                    "https://:1/",
+                                    "https://?a",
+                                    "http://a/",
+                                    "HTTP://a/",
+                                    "ftp://a/",
+                                    " https://a",
+                                    "https://a b/",
+                                    "https://a/\n",
+                                    "https://a/\x7f",
+                                    "https://a/\t",
+                                    "https://a/#b",
+                                    "https://u:p@a/",
+                                    "https://u@a",
+                                    "https://a/\"",
+                                    "https://a/<b>",
+                                    "https://a/\xc3\xa9",
+                                    "https://a\\b"};
+
+  (void)state;
+  for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+    assert_int_equal(cm_mirror_check(good[i]), 0);
+  }
+  for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+    assert_int_equal(cm_mirror_check(bad[i]), CM_ERR_INVALID);
   }
 }
 
@@ -243,6 +325,7 @@ int main(void) {
       cmocka_unit_test(test_sets),
       cmocka_unit_test(test_escapes),
       cmocka_unit_test(test_refused),
+      cmocka_unit_test(test_mirrors),
       cmocka_unit_test(test_json_without_memory),
   };
 

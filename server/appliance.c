@@ -95,6 +95,7 @@ static void emit_log(appliance *a, const char *level, const char *text) {
 /* ---- Certificates ---- */
 
 static void hashset_of(const appliance *a, cm_hashset *set) {
+  memset(set, 0, sizeof(*set));
   set->host = a->host;
   set->port = a->port;
   set->path = a->path;
