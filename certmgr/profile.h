@@ -23,6 +23,8 @@
 #ifndef CERTMGR_PROFILE_H
 #define CERTMGR_PROFILE_H
 
+#include "certmgr/error.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -73,6 +75,41 @@ const char *cm_profile_check(const cm_profile *profile);
 
 /* What |profile|, which must have passed its check, promises. */
 void cm_profile_promise(cm_promise *promise, const cm_profile *profile);
+
+/*
+ * Reads |text| (profile_text.c): a name as above, or parts that differ from
+ * hot-standby,
+ *
+ *   backdate=1d,standby=6d,active=6d,guard=1d,slack=1h,jitter=15m-30m,max-age=5m
+ *
+ * or a name, a comma, and parts that differ from that.  A time is one or more
+ * of N followed by s, m, h or d: "23h59m".  Parts may be left out: |standby| is
+ * then as long as |active| (unless a name was given), the slack a quarter of
+ * the guard and no more than an hour, the jitter a quarter to half of the slack
+ * ("jitter=30m": from half of that), the max-age 5 minutes or a quarter of
+ * |active|.  What adds up to 14 days gives up the last second of its guard, for
+ * browsers take no more.
+ *
+ * Returns 0 if |*profile| passes its check; else CM_ERR_INVALID, and |*reason|
+ * is why: English, static, without a full stop.
+ */
+int cm_profile_parse(cm_profile *profile, const char *text,
+                     const char **reason);
+
+/* Room for any cm_profile_text(), and cm_duration_text(), with its NUL. */
+#define CM_PROFILE_TEXT_MAX 256
+#define CM_DURATION_TEXT_MAX 32
+
+/* Writes |profile| in full, as cm_profile_parse() reads it.  The length, or
+   CM_ERR_NOBUF. */
+int cm_profile_text(char *dest, size_t destlen, const cm_profile *profile);
+
+/* "6d", "23h59m59s": |seconds|, not negative, as cm_profile_parse() reads it;
+   "0s".  The length, or CM_ERR_NOBUF. */
+int cm_duration_text(char *dest, size_t destlen, int64_t seconds);
+
+/* The name that cm_profile_by_name() knows |profile| by, or "custom". */
+const char *cm_profile_name(const cm_profile *profile);
 
 /* The time from not_before to not_after of each certificate. */
 int64_t cm_profile_validity(const cm_profile *profile);

@@ -99,11 +99,176 @@ static void test_edges(void **state) {
   assert_non_null(cm_profile_check(&profile));
 }
 
+static void assert_profile(const cm_profile *a, const cm_profile *b) {
+  assert_int_equal(a->backdate, b->backdate);
+  assert_int_equal(a->standby, b->standby);
+  assert_int_equal(a->active, b->active);
+  assert_int_equal(a->guard, b->guard);
+  assert_int_equal(a->slack, b->slack);
+  assert_int_equal(a->jitter_min, b->jitter_min);
+  assert_int_equal(a->jitter_max, b->jitter_max);
+  assert_int_equal(a->max_age, b->max_age);
+}
+
+/* All names and texts give the profile, and its text gives it back. */
+static void test_parse(void **state) {
+  static const cm_profile quick = {
+      .backdate = DAY,
+      .standby = 60,
+      .active = 60,
+      .guard = 600,
+      .slack = 150,
+      .jitter_min = 37,
+      .jitter_max = 75,
+      .max_age = 15,
+  };
+  static const cm_profile cold = {
+      .backdate = HOUR,
+      .standby = 0,
+      .active = 3 * DAY,
+      .guard = 301,
+      .slack = 1,
+      .jitter_min = 0,
+      .jitter_max = 0,
+      .max_age = 60,
+  };
+  static const struct {
+    const char *text;
+    const cm_profile *profile;
+  } rows[] = {
+      {"hot-standby", &cm_profile_hot_standby},
+      {"long", &cm_profile_long},
+      {"short", &cm_profile_short},
+      {"backdate=1d,standby=6d,active=6d,guard=1d", &cm_profile_hot_standby},
+      {"backdate=24h,standby=8640m,active=518400s,guard=86399",
+       &cm_profile_hot_standby},
+      {"active=6d", &cm_profile_hot_standby},
+      {"hot-standby,backdate=1d", &cm_profile_hot_standby},
+      {"short,standby=6d,active=6d", &cm_profile_hot_standby},
+      {"active=2d12h,backdate=23h60m", &cm_profile_short},
+      {"active=1m,guard=10m", &quick},
+      {"backdate=1h,standby=0,active=3d,guard=301s,max-age=1m", &cold},
+      {"long,active=3d,guard=301s,max-age=60s", &cold},
+      {"long,active=3d,guard=301s,slack=1,jitter=0,max-age=60s", &cold},
+  };
+  char text[CM_PROFILE_TEXT_MAX];
+  const char *reason;
+  cm_profile profile;
+
+  (void)state;
+  for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    int len;
+
+    reason = "";
+    assert_int_equal(cm_profile_parse(&profile, rows[i].text, &reason), 0);
+    assert_profile(&profile, rows[i].profile);
+    len = cm_profile_text(text, sizeof(text), &profile);
+    assert_int_equal(len, strlen(text));
+    assert_int_equal(cm_profile_text(text, (size_t)len + 1, &profile), len);
+    assert_int_equal(cm_profile_text(text, (size_t)len, &profile),
+                     CM_ERR_NOBUF);
+    assert_int_equal(cm_profile_text(text, sizeof(text), &profile), len);
+    memset(&profile, 0, sizeof(profile));
+    assert_int_equal(cm_profile_parse(&profile, text, &reason), 0);
+    assert_profile(&profile, rows[i].profile);
+  }
+  assert_int_equal(cm_profile_parse(&profile, "jitter=20m", &reason), 0);
+  assert_int_equal(profile.jitter_min, 600);
+  assert_int_equal(profile.jitter_max, 1200);
+  cm_profile_text(text, sizeof(text), &cm_profile_hot_standby);
+  assert_string_equal(text, "backdate=1d,standby=6d,active=6d,guard=23h59m59s,"
+                            "slack=59m59s,jitter=15m-30m,max-age=5m");
+  assert_string_equal(cm_profile_name(&cm_profile_hot_standby), "hot-standby");
+  assert_string_equal(cm_profile_name(&cm_profile_long), "long");
+  assert_string_equal(cm_profile_name(&cm_profile_short), "short");
+  assert_string_equal(cm_profile_name(&quick), "custom");
+}
+
+static void test_not_parsed(void **state) {
+  static const struct {
+    const char *text;
+    const char *word;
+  } rows[] = {
+      {"", "name"},
+      {"Long", "name"},
+      {"hot-standby ", "name"},
+      {",", "name"},
+      {"active=6d,", "part"},
+      {"active=6d,,guard=1d", "part"},
+      {"active=6d,long", "part"},
+      {"actives=6d", "name"},
+      {"active=1d,passive=6d", "part"},
+      {"active=6d,active=6d", "twice"},
+      {"active=", "time"},
+      {"active=d", "time"},
+      {"active=6x", "time"},
+      {"active=6d ", "time"},
+      {"active=-6d", "time"},
+      {"active=6d-7d", "time"},
+      {"active=1.5d", "time"},
+      {"active=5m30", "time"},
+      {"jitter=1m-", "time"},
+      {"jitter=2m-1m", "minimum"},
+      {"active=7d", "1209599"},
+      {"active=99999999999999999999999d", "14 days"},
+      {"active=9223372036854775807s", "14 days"},
+      {"active=10675199d10675199d", "14 days"},
+      {"standby=6d,active=5d", "standby for longer"},
+      {"guard=300s", "slack"},
+      {"slack=1d", "300 seconds beyond"},
+      {"slack=10m,jitter=10m", "jitter"},
+      {"slack=23h55m,jitter=1m", "300 seconds beyond"},
+      {"backdate=1m", "backdating"},
+      {"max-age=0", "max-age"},
+      {"active=10m,guard=1h,max-age=5m", "four times"},
+  };
+  cm_profile profile;
+
+  (void)state;
+  for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    const char *reason = NULL;
+
+    assert_int_equal(cm_profile_parse(&profile, rows[i].text, &reason),
+                     CM_ERR_INVALID);
+    assert_non_null(reason);
+    if (strstr(reason, rows[i].word) == NULL) {
+      fail_msg("%s: %s", rows[i].text, reason);
+    }
+  }
+}
+
+static void test_durations(void **state) {
+  static const struct {
+    int64_t seconds;
+    const char *text;
+  } rows[] = {
+      {0, "0s"},
+      {59, "59s"},
+      {60, "1m"},
+      {86399, "23h59m59s"},
+      {DAY, "1d"},
+      {DAY + 60, "1d1m"},
+      {INT64_MAX, "106751991167300d15h30m7s"},
+  };
+  char text[CM_DURATION_TEXT_MAX];
+
+  (void)state;
+  for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    int len = (int)strlen(rows[i].text);
+
+    assert_int_equal(cm_duration_text(text, sizeof(text), rows[i].seconds),
+                     len);
+    assert_string_equal(text, rows[i].text);
+    assert_int_equal(cm_duration_text(text, (size_t)len, rows[i].seconds),
+                     CM_ERR_NOBUF);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_named),
-      cmocka_unit_test(test_refused),
-      cmocka_unit_test(test_edges),
+      cmocka_unit_test(test_named),      cmocka_unit_test(test_refused),
+      cmocka_unit_test(test_edges),      cmocka_unit_test(test_parse),
+      cmocka_unit_test(test_not_parsed), cmocka_unit_test(test_durations),
   };
 
   return cmocka_run_group_tests(tests, NULL, NULL);
