@@ -47,7 +47,7 @@ CMOCKA := $(DEPS)/lib/libcmocka.a
 # Binaryen has nothing to add to what clang has optimized: -O1 here is as fast
 # as -O3, and links in one second instead of ten.
 JS_LIBRARIES := $(wildcard directsockets/libdirectsockets.js \
-  server/libappliance_web.js)
+  certmgr/libstore_web.js server/libappliance_web.js)
 LDFLAGS_wasm := -Wno-experimental -sSTRICT -sSUPPORT_LONGJMP=wasm -sJSPI -sFILESYSTEM=0 \
   -sALLOW_MEMORY_GROWTH -sSTACK_SIZE=262144 -sMODULARIZE -sEXPORT_ES6 \
   -sDYNAMIC_EXECUTION=0 -sDEFAULT_TO_CXX=0 -sAUTO_NATIVE_LIBRARIES=0 \
@@ -74,6 +74,8 @@ BENCH := $(wildcard tests/bench/*.c)
 MAINS := $(wildcard $(if $(filter wasm,$(VARIANT)), \
   server/main_web.c directsockets/bare_echo.c,server/main.c))
 BENCH_SOURCES := $(if $(filter-out wasm,$(VARIANT)),$(BENCH))
+# A clock that tests can move, and what tests that.
+CLOCK := $(if $(filter-out wasm asan,$(VARIANT)),$(wildcard tests/clock/*.c))
 
 objects = $(patsubst %.c,$(B)/%.o,$(1))
 
@@ -93,16 +95,18 @@ PROGRAM := $(if $(wildcard server/main.c),$(B)/fortnight)
 BENCH_PROGRAMS := $(BENCH:tests/bench/%.c=$(B)/%)
 endif
 
-all: lib program tests bench
+all: lib program tests bench clock
 lib: $(LIBS)
 program: $(PROGRAM)
 tests: $(TEST_PROGRAMS)
 bench: $(BENCH_PROGRAMS)
+clock: $(if $(CLOCK),$(B)/tests/clock/clock_posix.so $(B)/tests/clock/probe_posix)
 # Every object of this variant, for the compiler's warnings (scripts/lint.sh).
-objects: $(call objects,$(SOURCES) $(SIM) $(TESTS) $(MAINS) $(BENCH_SOURCES))
+objects: $(call objects,$(SOURCES) $(SIM) $(TESTS) $(MAINS) $(BENCH_SOURCES) \
+  $(CLOCK))
 list-tests:
 	@echo $(TEST_PROGRAMS)
-.PHONY: all lib program tests bench objects list-tests
+.PHONY: all lib program tests bench clock objects list-tests
 
 # --- rules -------------------------------------------------------------------
 
@@ -161,6 +165,15 @@ $(B)/fortnight: $(B)/server/main.o $(needs)
 $(BENCH_PROGRAMS): $(B)/%: $(B)/tests/bench/%.o $(LIBSIM) $(needs)
 	$(call link)
 
+# For the tests of programs as they are, so without a sanitizer and in one piece.
+$(B)/tests/clock/%.so: tests/clock/%.c $(FLAGS)
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	@$(CC) $(CPPFLAGS) -std=gnu11 -O2 $(WARNINGS) -fPIC -shared $< -o $@
+
+$(B)/tests/clock/probe_posix: $(B)/tests/clock/probe_posix.o
+	@echo "  LINK  $@" && $(LD) $(LDFLAGS_$(VARIANT)) -o $@ $^
+
 endif
 
--include $(patsubst %.c,$(B)/%.d,$(SOURCES) $(SIM) $(TESTS) $(BENCH) $(PROGRAMS))
+-include $(patsubst %.c,$(B)/%.d,$(SOURCES) $(SIM) $(TESTS) $(BENCH) $(CLOCK) $(PROGRAMS))
