@@ -96,17 +96,12 @@ void cm_profile_promise(cm_promise *promise, const cm_profile *profile);
 int cm_profile_parse(cm_profile *profile, const char *text,
                      const char **reason);
 
-/* Room for any cm_profile_text(), and cm_duration_text(), with its NUL. */
+/* Room for any cm_profile_text(), with its NUL. */
 #define CM_PROFILE_TEXT_MAX 256
-#define CM_DURATION_TEXT_MAX 32
 
 /* Writes |profile| in full, as cm_profile_parse() reads it.  The length, or
    CM_ERR_NOBUF. */
 int cm_profile_text(char *dest, size_t destlen, const cm_profile *profile);
-
-/* "6d", "23h59m59s": |seconds|, not negative, as cm_profile_parse() reads it;
-   "0s".  The length, or CM_ERR_NOBUF. */
-int cm_duration_text(char *dest, size_t destlen, int64_t seconds);
 
 /* The name that cm_profile_by_name() knows |profile| by, or "custom". */
 const char *cm_profile_name(const cm_profile *profile);

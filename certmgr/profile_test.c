@@ -237,33 +237,6 @@ static void test_not_parsed(void **state) {
   }
 }
 
-static void test_durations(void **state) {
-  static const struct {
-    int64_t seconds;
-    const char *text;
-  } rows[] = {
-      {0, "0s"},
-      {59, "59s"},
-      {60, "1m"},
-      {86399, "23h59m59s"},
-      {DAY, "1d"},
-      {DAY + 60, "1d1m"},
-      {INT64_MAX, "106751991167300d15h30m7s"},
-  };
-  char text[CM_DURATION_TEXT_MAX];
-
-  (void)state;
-  for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-    int len = (int)strlen(rows[i].text);
-
-    assert_int_equal(cm_duration_text(text, sizeof(text), rows[i].seconds),
-                     len);
-    assert_string_equal(text, rows[i].text);
-    assert_int_equal(cm_duration_text(text, (size_t)len, rows[i].seconds),
-                     CM_ERR_NOBUF);
-  }
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_named),      cmocka_unit_test(test_refused),

@@ -2,6 +2,8 @@
 /* Profiles as a person writes them. */
 #include "certmgr/profile.h"
 
+#include "certmgr/duration.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -222,32 +224,11 @@ int cm_profile_parse(cm_profile *profile, const char *text,
   return 0;
 }
 
-int cm_duration_text(char *dest, size_t destlen, int64_t seconds) {
-  static const char units[] = "dhms";
-  char text[CM_DURATION_TEXT_MAX];
-  size_t len = 0;
-
-  for (const char *u = units; *u != '\0'; u++) {
-    int64_t n = seconds / unit_of(*u);
-
-    seconds -= n * unit_of(*u);
-    if (n != 0 || (*u == 's' && len == 0)) {
-      len += (size_t)snprintf(text + len, sizeof(text) - len, "%lld%c",
-                              (long long)n, *u);
-    }
-  }
-  if (len >= destlen) {
-    return CM_ERR_NOBUF;
-  }
-  memcpy(dest, text, len + 1);
-  return (int)len;
-}
-
 int cm_profile_text(char *dest, size_t destlen, const cm_profile *p) {
   const int64_t times[] = {p->backdate,   p->standby, p->active,
                            p->guard,      p->slack,   p->jitter_min,
                            p->jitter_max, p->max_age};
-  char t[sizeof(times) / sizeof(times[0])][CM_DURATION_TEXT_MAX];
+  char t[sizeof(times) / sizeof(times[0])][CM_DURATION_MAX];
   int len;
 
   for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
