@@ -241,7 +241,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_named),      cmocka_unit_test(test_refused),
       cmocka_unit_test(test_edges),      cmocka_unit_test(test_parse),
-      cmocka_unit_test(test_not_parsed), cmocka_unit_test(test_durations),
+      cmocka_unit_test(test_not_parsed),
   };
 
   return cmocka_run_group_tests(tests, NULL, NULL);
