@@ -492,7 +492,7 @@ library_path() {
   [ "$1" != wasm ] || id=$emcc_id
   printf '%s/libraries-%s-%s' "$cache" "$1" "$(
     (echo "$id ${!flags} $sources"
-    cat "$root"/scripts/deps/{deps.mk,user_settings.h,wolfssl/options.h}) | key
+    cat "$root"/scripts/deps/{deps.mk,*.h,wolfssl/options.h}) | key
   )"
 }
 

@@ -39,7 +39,8 @@ LDLIBS_native := -pthread -lm
 LDLIBS_asan := $(LDLIBS_native)
 
 THIRD_PARTY := $(addprefix $(DEPS)/lib/,libngtcp2_crypto_wolfssl.a \
-  libngtcp2.a libnghttp3.a libwolfssl.a libcjson.a)
+  libngtcp2.a libnghttp3.a libwolfssl.a libcjson.a \
+  $(if $(filter-out wasm,$(VARIANT)),libmicrohttpd.a))
 CMOCKA := $(DEPS)/lib/libcmocka.a
 
 # JavaScript that the WASM imports, and what every WASM link has in common.

@@ -17,7 +17,9 @@ O := $(PREFIX)/obj
 I := $(PREFIX)/include
 L := $(PREFIX)/lib
 
-X86_64 := $(findstring x86_64,$(shell $(CC) -dumpmachine))
+MACHINE := $(shell $(CC) -dumpmachine)
+X86_64 := $(findstring x86_64,$(MACHINE))
+LINUX := $(findstring linux,$(MACHINE))
 
 WOLFCRYPT := $(wildcard $(SRC)/wolfssl/wolfcrypt/src/*.c)
 # Included by other files, or for builds of another kind.
@@ -38,9 +40,13 @@ libnghttp3 := $(wildcard $(SRC)/nghttp3/lib/*.c) \
   $(SRC)/nghttp3/lib/sfparse/sfparse.c
 libcjson := $(SRC)/cjson/cJSON.c
 libcmocka := $(SRC)/cmocka/src/cmocka.c
+libmicrohttpd := $(addprefix $(SRC)/libmicrohttpd/src/microhttpd/, \
+  connection.c daemon.c internal.c memorypool.c mhd_compat.c mhd_itc.c \
+  mhd_mono_clock.c mhd_panic.c mhd_send.c mhd_sockets.c mhd_str.c \
+  reason_phrase.c response.c)
 
 LIBS := libwolfssl libngtcp2 libngtcp2_crypto_wolfssl libnghttp3 libcjson \
-  libcmocka
+  libcmocka $(if $(LINUX),libmicrohttpd)
 
 # What configure would have found out, on Linux and on Emscripten alike.
 HAVE := -DHAVE_ARPA_INET_H -DHAVE_NETINET_IN_H -DHAVE_UNISTD_H \
@@ -63,6 +69,9 @@ CPPFLAGS_libnghttp3 := $(HAVE) -DBUILDING_NGHTTP3 -I$(SRC)/nghttp3/lib \
   -I$(SRC)/nghttp3/lib/includes
 CPPFLAGS_libcjson :=
 CPPFLAGS_libcmocka := $(HAVE_CMOCKA) -I$(SRC)/cmocka/include
+# Upstream's own flags.
+CPPFLAGS_libmicrohttpd := -fno-strict-aliasing -DNDEBUG -DBUILDING_MHD_LIB \
+  -I$(SRC)/libmicrohttpd/src/include
 
 all: $(LIBS:%=$(L)/%.a) headers
 
@@ -93,5 +102,6 @@ headers:
 	  $(SRC)/nghttp3/lib/includes/nghttp3 $I/
 	cp $(SRC)/cjson/cJSON.h $I/cjson/
 	cp $(SRC)/cmocka/include/*.h $I/
+	cp $(SRC)/libmicrohttpd/src/include/microhttpd.h $I/
 
 .PHONY: all headers
