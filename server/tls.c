@@ -56,6 +56,16 @@ static void on_keylog(const WOLFSSL *ssl, const char *line) {
   }
 }
 
+/* What wolfSSL says to a certificate or key.  Without memory it may say that a
+   "file" was bad. */
+static int taken(int rv) {
+  if (rv == WOLFSSL_SUCCESS) {
+    return 0;
+  }
+  return rv == MEMORY_E || rv == WOLFSSL_BAD_FILE ? TLS_ERR_NOMEM
+                                                  : TLS_ERR_REFUSED;
+}
+
 int tls_context_new(tls_context **pcontext, const cm_certificate *certificate,
                     const tls_config *config) {
   static const char *const ciphers[] = {
@@ -66,6 +76,7 @@ int tls_context_new(tls_context **pcontext, const cm_certificate *certificate,
           "TLS13-AES256-GCM-SHA384"};
   int groups[GROUPS_COUNT] = {WOLFSSL_ECC_X25519, WOLFSSL_ECC_SECP256R1};
   tls_context *context;
+  int rv;
 
   *pcontext = NULL;
   if (strlen(config->alpn) >= ALPN_MAX) {
@@ -86,6 +97,7 @@ int tls_context_new(tls_context **pcontext, const cm_certificate *certificate,
     free(context);
     return TLS_ERR_NOMEM;
   }
+  rv = TLS_ERR_NOMEM;
   if (ngtcp2_crypto_wolfssl_configure_server_context(context->ctx) != 0 ||
       wolfSSL_CTX_set_ex_data(context->ctx, ex_index, context) !=
           WOLFSSL_SUCCESS ||
@@ -93,18 +105,21 @@ int tls_context_new(tls_context **pcontext, const cm_certificate *certificate,
           WOLFSSL_SUCCESS ||
       wolfSSL_CTX_set_groups(context->ctx, groups, GROUPS_COUNT) !=
           WOLFSSL_SUCCESS ||
-      /* Tickets stay off: a ticket would let a client resume past a swap
-         without seeing the new certificate. */
-      wolfSSL_CTX_no_ticket_TLSv13(context->ctx) != 0 ||
-      wolfSSL_CTX_use_certificate_buffer(
-          context->ctx, certificate->der, (long)certificate->der_len,
-          WOLFSSL_FILETYPE_ASN1) != WOLFSSL_SUCCESS ||
-      wolfSSL_CTX_use_PrivateKey_buffer(
-          context->ctx, certificate->key_der, (long)certificate->key_der_len,
-          WOLFSSL_FILETYPE_ASN1) != WOLFSSL_SUCCESS ||
-      wolfSSL_CTX_check_private_key(context->ctx) != WOLFSSL_SUCCESS) {
-    tls_context_unref(context);
-    return TLS_ERR_REFUSED;
+      /* Tickets stay off: see the header. */
+      wolfSSL_CTX_no_ticket_TLSv13(context->ctx) != 0) {
+    goto fail;
+  }
+  rv = taken(wolfSSL_CTX_use_certificate_buffer(context->ctx, certificate->der,
+                                                (long)certificate->der_len,
+                                                WOLFSSL_FILETYPE_ASN1));
+  if (rv != 0) {
+    goto fail;
+  }
+  rv = taken(wolfSSL_CTX_use_PrivateKey_buffer(
+      context->ctx, certificate->key_der, (long)certificate->key_der_len,
+      WOLFSSL_FILETYPE_ASN1));
+  if (rv != 0) {
+    goto fail;
   }
   wolfSSL_CTX_set_verify(context->ctx, WOLFSSL_VERIFY_NONE, NULL);
   if (config->keylog) {
@@ -112,6 +127,10 @@ int tls_context_new(tls_context **pcontext, const cm_certificate *certificate,
   }
   *pcontext = context;
   return 0;
+
+fail:
+  tls_context_unref(context);
+  return rv;
 }
 
 void tls_context_unref(tls_context *context) {
@@ -119,6 +138,14 @@ void tls_context_unref(tls_context *context) {
     wolfSSL_CTX_free(context->ctx);
     free(context);
   }
+}
+
+const char *tls_context_alpn(const tls_context *context) {
+  return context->alpn;
+}
+
+const uint8_t *tls_context_certificate_hash(const tls_context *context) {
+  return context->certificate_hash;
 }
 
 int tls_session_new(tls_session **psession, tls_context *context,

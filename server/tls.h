@@ -5,6 +5,13 @@
  * A context holds one certificate for ever: a live WOLFSSL_CTX is never given
  * another.  A swap builds a new context and lets go of the old one;
  * connections made under the old one keep it alive as long as they need it.
+ *
+ * Session tickets (RFC 8446 section 4.6.1) are off, and every handshake shows
+ * the certificate.  Were they ever turned on, their keys would have their
+ * place here, in each context and not beside it: a client that resumes never
+ * sees the new certificate, so a key shared by two contexts lets it past a
+ * swap.  They would rotate within the life of a context, and the keys of all
+ * contexts would go at once on a revoke.
  */
 #ifndef SERVER_TLS_H
 #define SERVER_TLS_H
@@ -16,8 +23,11 @@
 
 typedef enum tls_error {
   TLS_ERR_NOMEM = -601,
-  /* wolfSSL refused the certificate, the key or a setting. */
-  TLS_ERR_REFUSED = -602
+  /* The certificate or the key is at fault, or the configuration. */
+  TLS_ERR_REFUSED = -602,
+  /* A handshake came to no end, for want of memory or of something in
+     common. */
+  TLS_ERR_HANDSHAKE = -603
 } tls_error;
 
 /* In what order the server prefers cipher suites. */
@@ -52,7 +62,8 @@ void tls_cleanup(void);
 
 /*
  * Builds a server context for |certificate|, which is copied; the strings of
- * |config| are copied too.  The caller has one reference.  TLS_ERR_NOMEM,
+ * |config| are copied too.  The caller has one reference.  Whether the key
+ * belongs to the certificate is left to tls_context_probe().  TLS_ERR_NOMEM,
  * TLS_ERR_REFUSED.
  */
 int tls_context_new(tls_context **pcontext, const cm_certificate *certificate,
@@ -60,6 +71,11 @@ int tls_context_new(tls_context **pcontext, const cm_certificate *certificate,
 
 /* Gives the caller's reference back; NULL is allowed. */
 void tls_context_unref(tls_context *context);
+
+/* The protocols that it was made for: "h3,echo". */
+const char *tls_context_alpn(const tls_context *context);
+/* SHA-256 of the certificate that it serves. */
+const uint8_t *tls_context_certificate_hash(const tls_context *context);
 
 /*
  * Makes the server side of one handshake and ties it to |conn_ref|, which must

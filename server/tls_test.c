@@ -64,15 +64,6 @@ static void check_refused(const cm_certificate *certificate,
   assert_null(context);
 }
 
-static void test_wrong_key(void **state) {
-  cm_certificate wrong = certificates[0];
-
-  (void)state;
-  memcpy(wrong.key_der, certificates[1].key_der, sizeof(wrong.key_der));
-  wrong.key_der_len = certificates[1].key_der_len;
-  check_refused(&wrong, &plain);
-}
-
 static void test_broken_certificates(void **state) {
   cm_certificate broken;
   size_t len;
@@ -207,7 +198,6 @@ static void test_alpn(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_context),
-      cmocka_unit_test(test_wrong_key),
       cmocka_unit_test(test_broken_certificates),
       cmocka_unit_test(test_length_of_alpn),
       cmocka_unit_test(test_sessions_outlive_a_swap),
