@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * libmicrohttpd's configuration: HTTP/1.1 without TLS over epoll(7), in the
- * caller's own loop.  No threads, no authentication, no cookies, no upgrade,
- * no bodies of error replies; what configure would have found out on Linux
- * with glibc.
+ * caller's own loop.  No authentication, no cookies, no upgrade, no bodies of
+ * error replies; what configure would have found out on Linux with glibc.
  */
 #ifndef MHD_CONFIG_H
 #define MHD_CONFIG_H
@@ -20,6 +19,11 @@
 #define MHD_USE_GETSOCKNAME 1
 #define MHD_FAVOR_FAST_CODE 1
 #define MHD_NO_THREAD_NAMES 1
+/* None is ever started, but 1.0.10 cannot be compiled without. */
+#define MHD_USE_POSIX_THREADS 1
+#define MHD_USE_THREADS 1
+#define HAVE_PTHREAD_H 1
+#define HAVE_PTHREAD_SIGMASK 1
 
 #define HAS_SIGNED_SOCKET 1
 #define HAVE_ACCEPT4 1

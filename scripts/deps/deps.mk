@@ -43,7 +43,7 @@ libcmocka := $(SRC)/cmocka/src/cmocka.c
 libmicrohttpd := $(addprefix $(SRC)/libmicrohttpd/src/microhttpd/, \
   connection.c daemon.c internal.c memorypool.c mhd_compat.c mhd_itc.c \
   mhd_mono_clock.c mhd_panic.c mhd_send.c mhd_sockets.c mhd_str.c \
-  reason_phrase.c response.c)
+  mhd_threads.c reason_phrase.c response.c)
 
 LIBS := libwolfssl libngtcp2 libngtcp2_crypto_wolfssl libnghttp3 libcjson \
   libcmocka $(if $(LINUX),libmicrohttpd)
