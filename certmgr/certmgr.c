@@ -1,121 +1,151 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "certmgr/certmgr.h"
 
+#include "certmgr/certmgr_internal.h"
+#include "certmgr/hashset_signed.h"
+
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* 9999-12-31T23:59:59Z less a certificate's life. */
-#define WALL_MAX (INT64_C(253402300799) - CM_VALIDITY_MAX)
+/* The wall clock may jump, so nothing waits for longer. */
+#define WAIT_MAX 60
+/* More actions than a command can lead to. */
+#define STEPS_MAX 200
 
-/* After a failure, the next attempt comes this many seconds later. */
-#define RETRY 60
+/* --- making and freeing ------------------------------------------------- */
 
-struct cm_manager {
-  char **hosts;
-  size_t nhosts;
-  cm_random random;
-  cm_certificate active;
-  cm_certificate standby;
-  /* When |active| became active. */
-  int64_t active_since;
-  uint64_t sequence;
-};
-
-/* The first second at which |cert| may no longer be served. */
-static int64_t guard_of(const cm_certificate *cert) {
-  return cert->not_after - CM_GUARD_TIME;
+static char *copy_of(const char *text) {
+  return text != NULL ? strdup(text) : NULL;
 }
 
-static int can_serve(const cm_certificate *cert, int64_t wall) {
-  return wall >= cert->not_before && wall < guard_of(cert);
-}
-
-static int check_wall(int64_t wall) {
-  return wall >= CM_BACKDATE && wall <= WALL_MAX ? 0 : CM_ERR_CLOCK;
-}
-
-static int mint(const cm_manager *mgr, cm_certificate *cert,
-                int64_t not_before) {
-  return cm_x509_mint(cert, (const char *const *)mgr->hosts, mgr->nhosts,
-                      not_before, not_before + CM_VALIDITY_MAX, &mgr->random);
-}
-
-/* A certificate that becomes standby at |wall|. */
-static int mint_standby(const cm_manager *mgr, cm_certificate *cert,
-                        int64_t wall) {
-  return mint(mgr, cert, wall - CM_BACKDATE);
-}
-
-/*
- * A certificate that becomes active at |wall| without having been standby.
- * That it was not standby for 6 days is put into the backdating, so that it
- * ends when its time as active ends, and clients' clocks may be slow by a
- * week.  A clock near 1970 leaves less to take off.
- */
-static int mint_active(const cm_manager *mgr, cm_certificate *cert,
-                       int64_t wall) {
-  int64_t not_before = wall - CM_BACKDATE - CM_STANDBY_TIME;
-
-  return mint(mgr, cert, not_before > 0 ? not_before : 0);
-}
-
-/* Mints a new standby, and with |new_active| a new active too; without it the
-   standby of before becomes active.  On failure nothing has changed. */
-static int swap(cm_manager *mgr, int64_t wall, int new_active) {
-  cm_certificate active, standby;
-  int rv = 0;
-
-  if (new_active) {
-    rv = mint_active(mgr, &active, wall);
-  } else {
-    active = mgr->standby;
-  }
-  if (rv == 0) {
-    rv = mint_standby(mgr, &standby, wall);
-  }
-  if (rv == 0) {
-    mgr->active = active;
-    mgr->standby = standby;
-    mgr->active_since = wall;
-    mgr->sequence++;
-    cm_certificate_wipe(&standby);
-  }
-  cm_certificate_wipe(&active);
-  return rv;
-}
-
-/* Mints a new standby and leaves the active as it is. */
-static int renew_standby(cm_manager *mgr, int64_t wall) {
-  cm_certificate standby;
-  int rv = mint_standby(mgr, &standby, wall);
-
-  if (rv == 0) {
-    mgr->standby = standby;
-    mgr->sequence++;
-    cm_certificate_wipe(&standby);
-  }
-  return rv;
-}
-
-static int copy_hosts(cm_manager *mgr, const cm_config *config) {
+static int copy_config(cm_manager *mgr, const cm_config *config) {
   mgr->hosts = calloc(config->nhosts, sizeof(*mgr->hosts));
   if (mgr->hosts == NULL) {
     return CM_ERR_NOMEM;
   }
-  mgr->nhosts = config->nhosts;
-  for (size_t i = 0; i < mgr->nhosts; i++) {
-    if (config->hosts[i] == NULL) {
+  for (size_t i = 0; i < config->nhosts; i++) {
+    if (config->hosts[i] == NULL || cm_x509_check_host(config->hosts[i]) != 0) {
       return CM_ERR_HOST;
     }
-    mgr->hosts[i] = strdup(config->hosts[i]);
-    if (mgr->hosts[i] == NULL) {
+    mgr->hosts[mgr->nhosts] = strdup(config->hosts[i]);
+    if (mgr->hosts[mgr->nhosts] == NULL) {
       return CM_ERR_NOMEM;
     }
+    if (mgr->host == NULL && config->hosts[i][0] != '*') {
+      mgr->host = mgr->hosts[mgr->nhosts];
+    }
+    mgr->nhosts++;
   }
+  if (mgr->host == NULL) {
+    return CM_ERR_HOST;
+  }
+  mgr->path = copy_of(config->path != NULL ? config->path : "/");
+  mgr->mirror = copy_of(config->mirror);
+  if (mgr->path == NULL || (config->mirror != NULL && mgr->mirror == NULL)) {
+    return CM_ERR_NOMEM;
+  }
+  mgr->port = config->port;
+  mgr->random = config->random != NULL ? *config->random : cm_random_system;
+  mgr->store = config->store;
+  mgr->callbacks = config->callbacks;
+  mgr->user = config->user;
   return 0;
 }
 
-int cm_manager_new(cm_manager **pmgr, const cm_config *config, int64_t wall) {
+/* The part of |set| that stays the same. */
+static void address_of(const cm_manager *mgr, cm_hashset *set) {
+  memset(set, 0, sizeof(*set));
+  set->host = mgr->host;
+  set->port = mgr->port;
+  set->path = mgr->path;
+  set->mirror = mgr->mirror;
+  set->identity = mgr->thumbprint;
+}
+
+/* Whether a link can be made at all, so that nobody finds out later. */
+static int check_link(const cm_manager *mgr) {
+  static const uint8_t hash[CM_HASH_LEN] = {0};
+  char text[CM_LINK_MAX];
+  cm_hashset set;
+  int rv;
+
+  address_of(mgr, &set);
+  set.active = set.standby = hash;
+  rv = cm_hashset_url(text, CM_SIGNED_URL_MAX, &set);
+  if (rv >= 0) {
+    rv = cm_hashset_link(text, sizeof(text), &set);
+  }
+  return rv < 0 ? rv : 0;
+}
+
+static int take_identity(cm_manager *mgr, const cm_identity *identity) {
+  int rv = cm_identity_thumbprint(mgr->thumbprint, sizeof(mgr->thumbprint),
+                                  identity);
+
+  if (rv < 0) {
+    return rv;
+  }
+  mgr->identity = *identity;
+  return 0;
+}
+
+/* Tells of the certificates in the store that failed their check. */
+static void tell_quarantined(cm_manager *mgr, int64_t wall) {
+  for (size_t i = 0; i < CM_SLOTS; i++) {
+    const cm_slot *slot = &mgr->lc.slots[i];
+
+    if (slot->state == CM_CERT_QUARANTINED &&
+        cm_keyring_find(&mgr->ring, slot->id) == NULL) {
+      mgr->counters.quarantined++;
+      cm_manager_tell(
+          mgr, &(cm_journal_entry){.time = wall,
+                                   .event = "quarantined",
+                                   .id = slot->id,
+                                   .text = "its stored copy failed its check"});
+    }
+  }
+}
+
+static int load(cm_manager *mgr, const cm_profile *profile,
+                int64_t build_date) {
+  cm_identity identity;
+  size_t len = 0;
+  uint64_t seed;
+  int rv = 0;
+
+  if (mgr->random.fill(mgr->random.user, (uint8_t *)&seed, sizeof(seed)) != 0) {
+    return CM_ERR_RANDOM;
+  }
+  if (mgr->store != NULL) {
+    rv = cm_store_load(mgr->store, mgr->body, sizeof(mgr->body), &len);
+  }
+  if (rv != 0) {
+    return rv;
+  }
+  if (len == 0) {
+    rv = cm_identity_generate(&identity, &mgr->random);
+    cm_lifecycle_init(&mgr->lc, profile, build_date, seed);
+  } else {
+    rv = cm_state_decode(&mgr->lc, &identity, &mgr->ring, mgr->body, len);
+    explicit_bzero(mgr->body, sizeof(mgr->body));
+    cm_lifecycle_resume(&mgr->lc, profile, build_date, seed);
+    if (rv == CM_ERR_STORE_BAD) {
+      snprintf(mgr->store->message, sizeof(mgr->store->message),
+               "the state is whole, but this program cannot read it: it may be "
+               "from a later version");
+    }
+  }
+  if (rv == 0) {
+    rv = take_identity(mgr, &identity);
+  }
+  cm_identity_wipe(&identity);
+  return rv;
+}
+
+int cm_manager_new(cm_manager **pmgr, const cm_config *config) {
+  const cm_profile *profile;
   cm_manager *mgr;
   int rv;
 
@@ -123,33 +153,38 @@ int cm_manager_new(cm_manager **pmgr, const cm_config *config, int64_t wall) {
     return CM_ERR_INVALID;
   }
   *pmgr = NULL;
-  if (config == NULL || config->hosts == NULL) {
+  if (config == NULL || config->hosts == NULL ||
+      config->callbacks.activate == NULL) {
     return CM_ERR_INVALID;
   }
   if (config->nhosts == 0 || config->nhosts > CM_HOSTS_MAX) {
     return CM_ERR_HOST_COUNT;
   }
-  rv = check_wall(wall);
-  if (rv != 0) {
-    return rv;
+  profile = config->profile != NULL ? config->profile : &cm_profile_hot_standby;
+  if (cm_profile_check(profile) != NULL) {
+    return CM_ERR_INVALID;
   }
   mgr = calloc(1, sizeof(*mgr));
   if (mgr == NULL) {
     return CM_ERR_NOMEM;
   }
-  mgr->random = config->random != NULL ? *config->random : cm_random_system;
-  rv = copy_hosts(mgr, config);
+  rv = copy_config(mgr, config);
   if (rv != 0) {
-    goto fail_hosts;
+    goto fail;
   }
-  rv = swap(mgr, wall, 1);
+  rv = load(mgr, profile,
+            config->build_date != 0 ? config->build_date : CM_BUILD_DATE);
   if (rv != 0) {
-    goto fail_hosts;
+    goto fail;
+  }
+  rv = check_link(mgr);
+  if (rv != 0) {
+    goto fail;
   }
   *pmgr = mgr;
   return 0;
 
-fail_hosts:
+fail:
   cm_manager_free(mgr);
   return rv;
 }
@@ -158,59 +193,304 @@ void cm_manager_free(cm_manager *mgr) {
   if (mgr == NULL) {
     return;
   }
-  for (size_t i = 0; mgr->hosts != NULL && i < mgr->nhosts; i++) {
+  for (size_t i = 0; i < mgr->nhosts; i++) {
     free(mgr->hosts[i]);
   }
   free(mgr->hosts);
+  free(mgr->path);
+  free(mgr->mirror);
   explicit_bzero(mgr, sizeof(*mgr));
   free(mgr);
 }
 
+/* --- the actions -------------------------------------------------------- */
+
+static int generate(cm_manager *mgr, cm_result *result) {
+  uint8_t octets[4];
+  cm_certificate *cert;
+  int rv;
+
+  cert = cm_keyring_add(&mgr->ring, mgr->todo.id);
+  if (cert == NULL) {
+    return CM_ERR_NOBUF;
+  }
+  rv = cm_x509_mint(cert, (const char *const *)mgr->hosts, mgr->nhosts,
+                    mgr->todo.not_before, mgr->todo.not_after, &mgr->random);
+  if (rv == 0) {
+    rv = cm_x509_key_id(result->key_id, cert);
+  }
+  if (rv == 0 &&
+      mgr->random.fill(mgr->random.user, octets, sizeof(octets)) != 0) {
+    rv = CM_ERR_RANDOM;
+  }
+  if (rv != 0) {
+    cm_keyring_remove(&mgr->ring, mgr->todo.id);
+    return rv;
+  }
+  memcpy(&result->random, octets, sizeof(octets));
+  memcpy(result->sha256, cert->sha256, sizeof(result->sha256));
+  memcpy(result->serial, cert->serial, sizeof(result->serial));
+  mgr->counters.minted++;
+  return 0;
+}
+
+static int save(cm_manager *mgr, const cm_identity *identity) {
+  int len, rv;
+
+  if (mgr->store == NULL) {
+    return 0;
+  }
+  len = cm_state_encode(mgr->body, sizeof(mgr->body), &mgr->lc, identity,
+                        &mgr->ring);
+  if (len < 0) {
+    return len;
+  }
+  rv = cm_store_save(mgr->store, mgr->body, (size_t)len);
+  explicit_bzero(mgr->body, (size_t)len);
+  mgr->counters.saved += rv == 0;
+  return rv;
+}
+
+static int publish(cm_manager *mgr) {
+  cm_edition *edition = &mgr->editions[!mgr->edition];
+  cm_publication *pub = &edition->publication;
+  char url[CM_SIGNED_URL_MAX];
+  cm_signed_set set;
+  cm_document doc;
+  int rv;
+
+  memset(edition, 0, sizeof(*edition));
+  cm_lifecycle_document(&mgr->lc, &doc);
+  pub->epoch = doc.epoch;
+  pub->seq = doc.seq;
+  pub->issued_at = doc.issued_at;
+  pub->refresh_after = doc.refresh_after;
+  pub->valid_until = doc.valid_until;
+  pub->max_age = mgr->lc.profile.max_age;
+  pub->jws = edition->jws;
+  address_of(mgr, &pub->set);
+  if (doc.active != NULL) {
+    memcpy(edition->active, doc.active->sha256, CM_HASH_LEN);
+    pub->set.active = edition->active;
+    if (doc.standby != NULL) {
+      memcpy(edition->standby, doc.standby->sha256, CM_HASH_LEN);
+      pub->set.standby = edition->standby;
+    }
+    rv = cm_hashset_url(url, sizeof(url), &pub->set);
+    if (rv >= 0) {
+      rv = cm_signed_set_from(&set, &doc, url);
+    }
+    if (rv >= 0) {
+      rv = cm_signed_set_write(edition->jws, sizeof(edition->jws), &set,
+                               &mgr->identity);
+    }
+    if (rv < 0) {
+      return rv;
+    }
+    pub->jws_len = (size_t)rv;
+  }
+  rv = mgr->callbacks.publish != NULL ? mgr->callbacks.publish(mgr->user, pub)
+                                      : 0;
+  if (rv == 0) {
+    mgr->edition = !mgr->edition;
+    mgr->has_edition = 1;
+    mgr->counters.published++;
+  }
+  return rv;
+}
+
+static int activate(cm_manager *mgr) {
+  const cm_certificate *cert = cm_keyring_find(&mgr->ring, mgr->todo.id);
+
+  return cert != NULL ? mgr->callbacks.activate(mgr->user, cert)
+                      : CM_ERR_SELF_CHECK;
+}
+
+static int close_connections(cm_manager *mgr) {
+  const cm_slot *slot = cm_lifecycle_find(&mgr->lc, mgr->todo.id);
+
+  return slot != NULL && mgr->callbacks.close != NULL
+             ? mgr->callbacks.close(mgr->user, slot->sha256)
+             : 0;
+}
+
+static int carry_out(cm_manager *mgr, cm_result *result) {
+  switch (mgr->todo.action) {
+  case CM_ACTION_NONE:
+    break;
+  case CM_ACTION_GENERATE:
+    return generate(mgr, result);
+  case CM_ACTION_PERSIST:
+    return save(mgr, &mgr->identity);
+  case CM_ACTION_PUBLISH:
+    return publish(mgr);
+  case CM_ACTION_ACTIVATE:
+    return activate(mgr);
+  case CM_ACTION_CLOSE:
+    return close_connections(mgr);
+  case CM_ACTION_DESTROY:
+    cm_keyring_remove(&mgr->ring, mgr->todo.id);
+    mgr->counters.destroyed++;
+    break;
+  }
+  return 0;
+}
+
+/* --- stepping ----------------------------------------------------------- */
+
+/* The retired certificates that connections were made under. */
+static size_t find_held(const cm_manager *mgr, uint64_t held[CM_SLOTS]) {
+  size_t n = 0;
+
+  for (size_t i = 0; i < CM_SLOTS && mgr->callbacks.holds != NULL; i++) {
+    const cm_slot *slot = &mgr->lc.slots[i];
+
+    if (slot->state == CM_CERT_RETIRED &&
+        mgr->callbacks.holds(mgr->user, slot->sha256)) {
+      held[n++] = slot->id;
+    }
+  }
+  return n;
+}
+
+static void advance(cm_manager *mgr, const cm_time *now,
+                    const cm_result *result, cm_command command,
+                    cm_output *out) {
+  uint64_t held[CM_SLOTS];
+  cm_input in;
+
+  memset(&in, 0, sizeof(in));
+  in.wall = now->wall;
+  in.mono = now->mono;
+  if (result != NULL) {
+    in.result = *result;
+  }
+  in.command = command;
+  in.held = held;
+  in.nheld = find_held(mgr, held);
+  cm_lifecycle_step(&mgr->lc, &in, out);
+  if (result != NULL || mgr->todo.action == CM_ACTION_NONE) {
+    mgr->todo.action = out->action;
+    mgr->todo.id = out->id;
+    mgr->todo.not_before = out->not_before;
+    mgr->todo.not_after = out->not_after;
+  }
+  cm_manager_relay(mgr, out, now->wall);
+  if (mgr->todo.action == CM_ACTION_NONE) {
+    cm_manager_tell_state(mgr, now->wall);
+  }
+}
+
+int cm_manager_step(cm_manager *mgr, const cm_time *now, int64_t *wait) {
+  cm_output out;
+
+  if (!mgr->started) {
+    mgr->started = 1;
+    tell_quarantined(mgr, now->wall);
+  }
+  if (mgr->todo.action == CM_ACTION_NONE) {
+    advance(mgr, now, NULL, CM_COMMAND_NONE, &out);
+  }
+  if (mgr->todo.action != CM_ACTION_NONE) {
+    uint64_t id = mgr->todo.id;
+    cm_result result;
+
+    memset(&result, 0, sizeof(result));
+    result.action = mgr->todo.action;
+    result.status = carry_out(mgr, &result);
+    if (result.status != 0) {
+      cm_manager_note_failure(mgr, result.action, result.status);
+    }
+    advance(mgr, now, &result, CM_COMMAND_NONE, &out);
+    if (result.action == CM_ACTION_GENERATE && result.status == 0 &&
+        cm_lifecycle_find(&mgr->lc, id) == NULL) {
+      /* The lifecycle would not have it: its serial was seen before. */
+      cm_keyring_remove(&mgr->ring, id);
+    }
+  }
+  if (mgr->todo.action != CM_ACTION_NONE) {
+    return 1;
+  }
+  if (wait != NULL) {
+    *wait = out.wait < 1 ? 1 : out.wait > WAIT_MAX ? WAIT_MAX : out.wait;
+  }
+  return 0;
+}
+
+cm_refused cm_manager_command(cm_manager *mgr, cm_command command,
+                              const cm_time *now) {
+  cm_output out;
+
+  advance(mgr, now, NULL, command, &out);
+  for (int i = 0; i < STEPS_MAX && cm_manager_step(mgr, now, NULL) == 1; i++) {
+  }
+  return out.refused;
+}
+
+/* --- asking ------------------------------------------------------------- */
+
+static const cm_certificate *certificate_of(const cm_manager *mgr,
+                                            const cm_slot *slot) {
+  return slot != NULL ? cm_keyring_find(&mgr->ring, slot->id) : NULL;
+}
+
+const cm_certificate *cm_manager_serving(const cm_manager *mgr, int64_t wall) {
+  return certificate_of(mgr, cm_lifecycle_serving(&mgr->lc, wall));
+}
+
 const cm_certificate *cm_manager_active(const cm_manager *mgr) {
-  return &mgr->active;
+  return certificate_of(mgr, cm_lifecycle_active(&mgr->lc));
 }
 
 const cm_certificate *cm_manager_standby(const cm_manager *mgr) {
-  return &mgr->standby;
+  return certificate_of(mgr, cm_lifecycle_standby(&mgr->lc));
 }
 
-uint64_t cm_manager_sequence(const cm_manager *mgr) { return mgr->sequence; }
+const cm_publication *cm_manager_publication(const cm_manager *mgr) {
+  return mgr->has_edition ? &mgr->editions[mgr->edition].publication : NULL;
+}
 
-int cm_manager_rotate(cm_manager *mgr, int64_t wall) {
-  int rv = check_wall(wall);
+const cm_lifecycle *cm_manager_lifecycle(const cm_manager *mgr) {
+  return &mgr->lc;
+}
+
+const cm_counters *cm_manager_counters(const cm_manager *mgr) {
+  return &mgr->counters;
+}
+
+const char *cm_manager_thumbprint(const cm_manager *mgr) {
+  return mgr->thumbprint;
+}
+
+int cm_manager_backup(const cm_manager *mgr, char *dest, size_t destlen) {
+  return cm_identity_backup(dest, destlen, &mgr->identity);
+}
+
+int cm_manager_restore(cm_manager *mgr, const char *backup,
+                       const cm_time *now) {
+  char thumbprint[CM_THUMBPRINT_LEN + 1];
+  cm_identity identity;
+  int rv = cm_identity_restore(&identity, backup);
 
   if (rv != 0) {
     return rv;
   }
-  return swap(mgr, wall, !can_serve(&mgr->standby, wall));
-}
-
-/* When the active certificate gives way: 6 days after it became active.  If it
-   has been standby for longer than 6 days, its guard comes before that. */
-static int64_t swap_time(const cm_manager *mgr) {
-  int64_t planned = mgr->active_since + CM_ACTIVE_TIME;
-  int64_t guard = guard_of(&mgr->active);
-
-  return planned < guard ? planned : guard;
-}
-
-int cm_manager_tick(cm_manager *mgr, int64_t wall, int64_t *next) {
-  int rv = check_wall(wall);
-
+  rv = cm_identity_thumbprint(thumbprint, sizeof(thumbprint), &identity);
+  if (rv >= 0) {
+    rv = save(mgr, &identity);
+  }
   if (rv == 0) {
-    if (wall >= swap_time(mgr) || !can_serve(&mgr->active, wall)) {
-      rv = cm_manager_rotate(mgr, wall);
-    } else if (!can_serve(&mgr->standby, wall)) {
-      rv = renew_standby(mgr, wall);
-    } else {
-      *next = swap_time(mgr);
-      return 0;
+    mgr->identity = identity;
+    memcpy(mgr->thumbprint, thumbprint, sizeof(thumbprint));
+    cm_manager_tell(mgr, &(cm_journal_entry){.time = now->wall,
+                                             .event = "identity",
+                                             .text = mgr->thumbprint});
+    /* What was published is signed by another: it is to be done again. */
+    mgr->lc.doc_known = 0;
+    for (int i = 0; i < STEPS_MAX && cm_manager_step(mgr, now, NULL) == 1;
+         i++) {
     }
   }
-  if (rv != 0) {
-    *next = wall > INT64_MAX - RETRY ? wall : wall + RETRY;
-    return rv;
-  }
-  *next = swap_time(mgr);
-  return 1;
+  cm_identity_wipe(&identity);
+  return rv;
 }

@@ -1,350 +1,611 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "certmgr/certmgr.h"
 
-#include "certmgr/x509_view.h"
+#include "certmgr/hashset_signed.h"
+#include "tests/sim/memory_store.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <cjson/cJSON.h>
 #include <cmocka.h>
 
 #define DAY INT64_C(86400)
-#define START INT64_C(1767225600) /* 2026-01-01T00:00:00Z */
+#define START INT64_C(1790000000)
 
-static const char *const hosts[] = {"localhost", "127.0.0.1"};
+static const char *const names[] = {"*.example.org", "localhost", "127.0.0.1"};
 
-/* The system's randomness, until |*fail| is set. */
+/* What a server would do, remembered. */
+typedef struct bench {
+  cm_manager *mgr;
+  memory_store store;
+  cm_random random;
+  int random_fails;
+  cm_time now;
+  uint8_t served[CM_HASH_LEN];
+  int is_serving;
+  unsigned activations;
+  int activate_error;
+  int publish_error;
+  uint64_t seq;
+  uint8_t closed[CM_HASH_LEN];
+  unsigned closes;
+  uint8_t held[CM_HASH_LEN]; /* By a connection, if |holds|. */
+  int holds;
+  char state[32];
+  unsigned failures;
+  unsigned quarantined;
+} bench;
+
+static int activate(void *user, const cm_certificate *certificate) {
+  bench *b = user;
+
+  if (b->activate_error != 0) {
+    return b->activate_error;
+  }
+  for (int i = 0; i < CM_BROWSER_COUNT; i++) {
+    assert_int_equal(cm_x509_check(certificate->der, certificate->der_len,
+                                   (cm_browser)i, b->now.wall),
+                     CM_ACCEPTED);
+  }
+  memcpy(b->served, certificate->sha256, CM_HASH_LEN);
+  b->is_serving = 1;
+  b->activations++;
+  return 0;
+}
+
+static int publish(void *user, const cm_publication *pub) {
+  bench *b = user;
+  cm_signed_set set;
+
+  if (b->publish_error != 0) {
+    return b->publish_error;
+  }
+  assert_true(pub->seq > b->seq);
+  b->seq = pub->seq;
+  if (pub->set.active == NULL) {
+    assert_string_equal(pub->jws, "");
+    return 0;
+  }
+  assert_int_equal(
+      cm_signed_set_read(&set, pub->jws, pub->jws_len, pub->set.identity), 0);
+  assert_memory_equal(set.hashes[0].sha256, pub->set.active, CM_HASH_LEN);
+  assert_int_equal(set.nhashes, pub->set.standby != NULL ? 2 : 1);
+  return 0;
+}
+
+static int close_all(void *user, const uint8_t sha256[CM_HASH_LEN]) {
+  bench *b = user;
+
+  memcpy(b->closed, sha256, CM_HASH_LEN);
+  b->closes++;
+  return 0;
+}
+
+static int holds(void *user, const uint8_t sha256[CM_HASH_LEN]) {
+  const bench *b = user;
+
+  return b->holds && memcmp(b->held, sha256, CM_HASH_LEN) == 0;
+}
+
+static void event(void *user, const cm_journal_entry *entry) {
+  bench *b = user;
+
+  if (strcmp(entry->event, "state") == 0) {
+    strcpy(b->state, entry->to);
+  }
+  b->failures += strcmp(entry->event, "failed") == 0;
+  b->quarantined += strcmp(entry->event, "quarantined") == 0;
+}
+
 static int fill(void *user, uint8_t *dest, size_t len) {
-  if (*(const int *)user) {
-    return -1;
+  const bench *b = user;
+
+  return b->random_fails
+             ? -1
+             : cm_random_system.fill(cm_random_system.user, dest, len);
+}
+
+static cm_config config_of(bench *b) {
+  cm_config config;
+
+  memset(&config, 0, sizeof(config));
+  config.hosts = names;
+  config.nhosts = 3;
+  config.port = 4433;
+  config.path = "/echo";
+  config.random = &b->random;
+  config.store = &b->store.base;
+  config.callbacks = (cm_callbacks){activate, publish, close_all, holds, event};
+  config.user = b;
+  return config;
+}
+
+static void check(const bench *b) {
+  assert_int_equal(cm_lifecycle_check(cm_manager_lifecycle(b->mgr)), 0);
+}
+
+/* Steps until there is nothing more to do now. */
+static int64_t settle(bench *b) {
+  int64_t wait = 0;
+  int n = 0;
+
+  while (cm_manager_step(b->mgr, &b->now, &wait) == 1) {
+    check(b);
+    assert_true(++n < 100);
   }
-  return cm_random_system.fill(cm_random_system.user, dest, len);
+  check(b);
+  assert_true(wait >= 1 && wait <= 60);
+  return wait;
 }
 
-static cm_manager *new_manager(int64_t wall) {
-  const cm_config config = {hosts, 2, NULL};
-  cm_manager *mgr = NULL;
-
-  assert_int_equal(cm_manager_new(&mgr, &config, wall), 0);
-  assert_non_null(mgr);
-  return mgr;
+static void begin(bench *b) {
+  memset(b, 0, sizeof(*b));
+  b->random = (cm_random){fill, b};
+  b->now = (cm_time){START, 1000};
+  memory_store_init(&b->store);
 }
 
-/* What always holds: both certificates are valid now for every browser, the
-   guard of the active one has not begun, and they are not the same. */
-static void check(const cm_manager *mgr, int64_t wall) {
-  const cm_certificate *active = cm_manager_active(mgr);
-  const cm_certificate *standby = cm_manager_standby(mgr);
+static void boot(bench *b) {
+  cm_config config = config_of(b);
 
-  assert_memory_not_equal(active->sha256, standby->sha256, CM_HASH_LEN);
-  assert_memory_not_equal(active->serial, standby->serial, CM_SERIAL_LEN);
-  assert_true(active->not_after - active->not_before <= CM_VALIDITY_MAX);
-  assert_true(wall < active->not_after - CM_GUARD_TIME);
-  assert_true(wall < standby->not_after - CM_GUARD_TIME);
-  for (int b = 0; b < CM_BROWSER_COUNT; b++) {
-    assert_int_equal(
-        cm_x509_check(active->der, active->der_len, (cm_browser)b, wall),
-        CM_ACCEPTED);
-    assert_int_equal(
-        cm_x509_check(standby->der, standby->der_len, (cm_browser)b, wall),
-        CM_ACCEPTED);
-  }
+  assert_int_equal(cm_manager_new(&b->mgr, &config), 0);
+  settle(b);
 }
 
-static int is_same(const cm_certificate *a, const cm_certificate *b) {
-  return memcmp(a->sha256, b->sha256, CM_HASH_LEN) == 0;
+static void end(bench *b) {
+  cm_manager_free(b->mgr);
+  b->mgr = NULL;
 }
 
-static void test_parts_add_up(void **state) {
-  (void)state;
-  assert_int_equal(CM_BACKDATE + CM_STANDBY_TIME + CM_ACTIVE_TIME +
-                       CM_GUARD_TIME,
-                   CM_VALIDITY_MAX);
-  assert_int_equal(CM_GUARD_TIME, DAY - 1);
-}
+/* |seconds| go by, awake. */
+static void run(bench *b, int64_t seconds) {
+  int64_t until = b->now.mono + seconds;
 
-static void test_new(void **state) {
-  cm_manager *mgr = new_manager(START);
-  cm_x509_view view;
-  int64_t next = 0;
+  while (b->now.mono < until) {
+    int64_t wait = settle(b);
 
-  (void)state;
-  check(mgr, START);
-  assert_int_equal(cm_manager_sequence(mgr), 1);
-  assert_true(cm_manager_standby(mgr)->not_before == START - DAY);
-  /* Clients' clocks may be a day slow. */
-  assert_true(cm_manager_active(mgr)->not_before <= START - DAY);
-  assert_int_equal(cm_x509_view_parse(&view, cm_manager_active(mgr)->der,
-                                      cm_manager_active(mgr)->der_len),
-                   0);
-  assert_int_equal(view.san.len, 2 + 2 + 9 + 2 + 4);
-  assert_int_equal(cm_manager_tick(mgr, START, &next), 0);
-  assert_true(next == START + 6 * DAY);
-  cm_manager_free(mgr);
-}
-
-/* Ten years, woken when asked for: a swap every 6 days, and every active
-   certificate has been the standby of the pair before. */
-static void test_ten_years(void **state) {
-  cm_manager *mgr = new_manager(START);
-  int64_t wall = START, next = 0;
-  uint64_t sequence = 1;
-
-  (void)state;
-  assert_int_equal(cm_manager_tick(mgr, wall, &next), 0);
-  while (wall < START + 3653 * DAY) {
-    cm_certificate standby = *cm_manager_standby(mgr);
-
-    assert_true(next == wall + 6 * DAY);
-    assert_int_equal(cm_manager_tick(mgr, next - 1, &wall), 0);
-    assert_true(wall == next);
-    check(mgr, wall - 1);
-    assert_int_equal(cm_manager_tick(mgr, wall, &next), 1);
-    check(mgr, wall);
-    assert_true(is_same(cm_manager_active(mgr), &standby));
-    assert_int_equal(cm_manager_sequence(mgr), ++sequence);
-    cm_certificate_wipe(&standby);
-  }
-  cm_manager_free(mgr);
-}
-
-/* A year in which the host is woken late, early and at random, and a person
-   rotates at random: who has seen a pair can connect for 6 days, unless more
-   than one swap was made by hand. */
-static void test_random_year(void **state) {
-  cm_manager *mgr = new_manager(START);
-  int64_t wall = START, next = 0;
-  uint32_t random = 1;
-
-  (void)state;
-  for (int i = 0; i < 300; i++) {
-    cm_certificate standby = *cm_manager_standby(mgr);
-    uint64_t sequence = cm_manager_sequence(mgr);
-    int rv;
-
-    random = random * 1664525 + 1013904223;
-    wall += (random >> 8) % (3 * DAY);
-    random = random * 1664525 + 1013904223;
-    if (random >> 29 == 0) {
-      assert_int_equal(cm_manager_rotate(mgr, wall), 0);
-      rv = 1;
-      assert_int_equal(cm_manager_tick(mgr, wall, &next), 0);
-    } else {
-      rv = cm_manager_tick(mgr, wall, &next);
+    if (wait > until - b->now.mono) {
+      wait = until - b->now.mono;
     }
-    check(mgr, wall);
-    assert_int_equal(cm_manager_sequence(mgr), sequence + (uint64_t)rv);
-    if (rv == 1) {
-      assert_true(is_same(cm_manager_active(mgr), &standby));
-    } else {
-      assert_int_equal(rv, 0);
-      assert_true(is_same(cm_manager_standby(mgr), &standby));
+    b->now.wall += wait;
+    b->now.mono += wait;
+  }
+  settle(b);
+}
+
+static void test_first_start(void **state) {
+  const cm_publication *pub;
+  bench b;
+
+  (void)state;
+  begin(&b);
+  boot(&b);
+  pub = cm_manager_publication(b.mgr);
+  assert_non_null(pub);
+  assert_true(b.is_serving);
+  assert_memory_equal(pub->set.active, b.served, CM_HASH_LEN);
+  assert_memory_equal(cm_manager_active(b.mgr)->sha256, b.served, CM_HASH_LEN);
+  assert_memory_equal(cm_manager_serving(b.mgr, b.now.wall)->sha256, b.served,
+                      CM_HASH_LEN);
+  assert_non_null(pub->set.standby);
+  assert_memory_equal(pub->set.standby, cm_manager_standby(b.mgr)->sha256,
+                      CM_HASH_LEN);
+  assert_string_equal(pub->set.host, "localhost");
+  assert_string_equal(b.state, "NO_STANDBY");
+  assert_string_equal(cm_manager_problem(b.mgr), "");
+  run(&b, 700);
+  assert_string_equal(b.state, "HEALTHY");
+  assert_int_equal(cm_manager_until(b.mgr, CM_MILESTONE_STANDBY_READY), 0);
+  end(&b);
+}
+
+/* What was the standby is served after each swap, and nobody else ever. */
+static void test_rotates_for_a_year(void **state) {
+  uint8_t next[CM_HASH_LEN];
+  unsigned before;
+  bench b;
+
+  (void)state;
+  begin(&b);
+  boot(&b);
+  for (int i = 0; i < 60; i++) {
+    memcpy(next, cm_manager_standby(b.mgr)->sha256, CM_HASH_LEN);
+    before = b.activations;
+    while (b.activations == before) {
+      run(&b, DAY / 4);
     }
-    assert_true(next > wall && next <= wall + 6 * DAY);
-    assert_true(next <= cm_manager_active(mgr)->not_after - CM_GUARD_TIME);
-    /* Whoever learns the pair now: the standby can serve for 6 days after the
-       next swap. */
-    assert_true(cm_manager_standby(mgr)->not_after - CM_GUARD_TIME >=
-                next + 6 * DAY);
-    cm_certificate_wipe(&standby);
+    assert_int_equal(b.activations, before + 1);
+    assert_memory_equal(b.served, next, CM_HASH_LEN);
   }
-  cm_manager_free(mgr);
+  assert_int_equal(cm_manager_counters(b.mgr)->rotations, 60);
+  assert_int_equal(cm_manager_counters(b.mgr)->failures[CM_ACTION_PERSIST], 0);
+  assert_true(cm_manager_counters(b.mgr)->destroyed >= 58);
+  assert_string_equal(b.state, "HEALTHY");
+  end(&b);
 }
 
-static void test_rotate(void **state) {
-  cm_manager *mgr = new_manager(START);
-  int64_t next = 0;
+static void test_restart_takes_up_the_same(void **state) {
+  uint8_t active[CM_HASH_LEN], standby[CM_HASH_LEN];
+  char thumbprint[64];
+  uint64_t seq;
+  bench b;
 
   (void)state;
-  for (int i = 0; i < 20; i++) {
-    cm_certificate standby = *cm_manager_standby(mgr);
-    assert_int_equal(cm_manager_rotate(mgr, START + i), 0);
-    assert_true(is_same(cm_manager_active(mgr), &standby));
-    assert_int_equal(cm_manager_sequence(mgr), 2 + i);
-    check(mgr, START + i);
-    assert_int_equal(cm_manager_tick(mgr, START + i, &next), 0);
-    assert_true(next == START + i + 6 * DAY);
-    cm_certificate_wipe(&standby);
+  begin(&b);
+  boot(&b);
+  run(&b, 7 * DAY);
+  memcpy(active, cm_manager_active(b.mgr)->sha256, CM_HASH_LEN);
+  memcpy(standby, cm_manager_standby(b.mgr)->sha256, CM_HASH_LEN);
+  strcpy(thumbprint, cm_manager_thumbprint(b.mgr));
+  seq = b.seq;
+  end(&b);
+  b.now.mono = 5;
+  b.is_serving = 0;
+  boot(&b);
+  assert_memory_equal(b.served, active, CM_HASH_LEN);
+  assert_memory_equal(cm_manager_standby(b.mgr)->sha256, standby, CM_HASH_LEN);
+  assert_string_equal(cm_manager_thumbprint(b.mgr), thumbprint);
+  assert_true(b.seq > seq);
+  end(&b);
+}
+
+static void test_commands(void **state) {
+  uint8_t active[CM_HASH_LEN], standby[CM_HASH_LEN];
+  uint64_t epoch;
+  bench b;
+
+  (void)state;
+  begin(&b);
+  boot(&b);
+  memcpy(active, b.served, CM_HASH_LEN);
+  memcpy(standby, cm_manager_standby(b.mgr)->sha256, CM_HASH_LEN);
+  assert_int_equal(cm_manager_command(b.mgr, CM_COMMAND_ROTATE, &b.now),
+                   CM_COMMAND_NOT_READY);
+  assert_memory_equal(b.served, active, CM_HASH_LEN);
+  assert_int_equal(cm_manager_command(b.mgr, CM_COMMAND_ROTATE_FORCED, &b.now),
+                   CM_COMMAND_ACCEPTED);
+  assert_memory_equal(b.served, standby, CM_HASH_LEN);
+  assert_non_null(cm_manager_publication(b.mgr)->set.standby);
+  assert_int_equal(b.closes, 0);
+
+  memcpy(active, b.served, CM_HASH_LEN);
+  memcpy(standby, cm_manager_standby(b.mgr)->sha256, CM_HASH_LEN);
+  assert_int_equal(cm_manager_command(b.mgr, CM_COMMAND_REVOKE, &b.now),
+                   CM_COMMAND_ACCEPTED);
+  assert_memory_equal(b.served, standby, CM_HASH_LEN);
+  assert_int_equal(b.closes, 1);
+  assert_memory_equal(b.closed, active, CM_HASH_LEN);
+  assert_memory_equal(cm_manager_publication(b.mgr)->set.active, standby,
+                      CM_HASH_LEN);
+  assert_int_equal(cm_manager_counters(b.mgr)->revocations, 1);
+
+  epoch = cm_manager_publication(b.mgr)->epoch;
+  memcpy(standby, cm_manager_standby(b.mgr)->sha256, CM_HASH_LEN);
+  assert_int_equal(cm_manager_command(b.mgr, CM_COMMAND_RESET, &b.now),
+                   CM_COMMAND_ACCEPTED);
+  assert_int_equal(cm_manager_publication(b.mgr)->epoch, epoch + 1);
+  assert_memory_not_equal(b.served, standby, CM_HASH_LEN);
+  check(&b);
+  run(&b, 2 * DAY);
+  assert_string_equal(b.state, "HEALTHY");
+  end(&b);
+}
+
+/* With the disk full, what was served is served on, and all is made up for
+   when there is room again. */
+static void test_disk_full(void **state) {
+  uint8_t active[CM_HASH_LEN];
+  unsigned failures;
+  bench b;
+
+  (void)state;
+  for (int leaks = 0; leaks < 2; leaks++) {
+    begin(&b);
+    boot(&b);
+    run(&b, DAY);
+    memcpy(active, b.served, CM_HASH_LEN);
+    b.store.error = CM_ERR_STORE;
+    b.store.leaks = leaks;
+    failures = b.failures;
+    run(&b, 6 * DAY);
+    assert_true(b.failures > failures);
+    assert_string_equal(b.state, "STORE_FAILED");
+    assert_non_null(strstr(cm_manager_problem(b.mgr), "the disk is full"));
+    /* The standby was durable before: it took over nevertheless. */
+    assert_memory_not_equal(b.served, active, CM_HASH_LEN);
+    assert_non_null(cm_manager_serving(b.mgr, b.now.wall));
+    b.store.error = 0;
+    run(&b, 3600);
+    assert_string_equal(b.state, "HEALTHY");
+    assert_string_equal(cm_manager_problem(b.mgr), "");
+    end(&b);
   }
-  cm_manager_free(mgr);
 }
 
-/* What one tick at |wall| makes of a manager that was started at START. */
-static void jump(int64_t wall, int rv, int keeps_active, int promotes,
-                 int keeps_standby) {
-  cm_manager *mgr = new_manager(START);
-  cm_certificate active = *cm_manager_active(mgr);
-  cm_certificate standby = *cm_manager_standby(mgr);
-  int64_t next = 0;
-
-  assert_int_equal(cm_manager_tick(mgr, wall, &next), rv);
-  check(mgr, wall);
-  assert_int_equal(cm_manager_sequence(mgr), 1 + rv);
-  assert_int_equal(is_same(cm_manager_active(mgr), &active), keeps_active);
-  assert_int_equal(is_same(cm_manager_active(mgr), &standby), promotes);
-  assert_int_equal(is_same(cm_manager_standby(mgr), &standby), keeps_standby);
-  assert_true(next > wall);
-  assert_true(next <= cm_manager_active(mgr)->not_after - CM_GUARD_TIME);
-  /* And it goes on from there. */
-  assert_int_equal(cm_manager_tick(mgr, next, &wall), 1);
-  check(mgr, next);
-  cm_manager_free(mgr);
-}
-
-static void test_clock_jumps(void **state) {
-  (void)state;
-  /* Asleep for longer than planned: the standby takes over. */
-  jump(START + 6 * DAY + DAY / 2, 1, 0, 1, 0);
-  jump(START + 12 * DAY - 1, 1, 0, 1, 0);
-  /* Beyond what the standby covers: both are new. */
-  jump(START + 12 * DAY, 1, 0, 0, 0);
-  jump(START + 365 * DAY, 1, 0, 0, 0);
-  /* Set back: within the backdating nothing happens ... */
-  jump(START - DAY, 0, 1, 0, 1);
-  /* ... then the standby is not yet valid, ... */
-  jump(START - DAY - 1, 1, 1, 0, 0);
-  jump(START - 7 * DAY, 1, 1, 0, 0);
-  /* ... then the active one neither. */
-  jump(START - 7 * DAY - 1, 1, 0, 0, 0);
-  jump(START - 365 * DAY, 1, 0, 0, 0);
-}
-
-/* A rotation by hand after such a jump does not put something in service that
-   is not valid. */
-static void test_rotate_after_jump(void **state) {
-  cm_manager *mgr = new_manager(START);
+static void test_no_randomness(void **state) {
+  uint8_t active[CM_HASH_LEN];
+  cm_config config;
+  bench b;
 
   (void)state;
-  assert_int_equal(cm_manager_rotate(mgr, START + 100 * DAY), 0);
-  check(mgr, START + 100 * DAY);
-  assert_int_equal(cm_manager_rotate(mgr, START - 100 * DAY), 0);
-  check(mgr, START - 100 * DAY);
-  cm_manager_free(mgr);
+  begin(&b);
+  b.random_fails = 1;
+  config = config_of(&b);
+  assert_int_equal(cm_manager_new(&b.mgr, &config), CM_ERR_RANDOM);
+  assert_null(b.mgr);
+  b.random_fails = 0;
+  boot(&b);
+  run(&b, DAY);
+  memcpy(active, b.served, CM_HASH_LEN);
+  b.random_fails = 1;
+  assert_int_equal(cm_manager_command(b.mgr, CM_COMMAND_ROTATE, &b.now),
+                   CM_COMMAND_ACCEPTED);
+  assert_memory_not_equal(b.served, active, CM_HASH_LEN);
+  assert_null(cm_manager_standby(b.mgr));
+  assert_string_equal(cm_manager_problem(b.mgr), cm_strerror(CM_ERR_RANDOM));
+  assert_true(cm_manager_until(b.mgr, CM_MILESTONE_RETRY) >= 0);
+  b.random_fails = 0;
+  run(&b, 3600);
+  assert_string_equal(b.state, "HEALTHY");
+  end(&b);
 }
 
-/* When minting fails, the pair stays as it is, and a later tick succeeds. */
-static void test_failure_changes_nothing(void **state) {
-  int broken = 0;
-  cm_random random = {fill, &broken};
-  const cm_config config = {hosts, 2, &random};
-  cm_certificate active, standby;
+static void test_standby_that_tls_refuses(void **state) {
+  uint8_t active[CM_HASH_LEN], standby[CM_HASH_LEN];
+  bench b;
+
+  (void)state;
+  begin(&b);
+  boot(&b);
+  run(&b, DAY);
+  memcpy(active, b.served, CM_HASH_LEN);
+  memcpy(standby, cm_manager_standby(b.mgr)->sha256, CM_HASH_LEN);
+  b.activate_error = CM_ERR_SELF_CHECK;
+  assert_int_equal(cm_manager_command(b.mgr, CM_COMMAND_ROTATE, &b.now),
+                   CM_COMMAND_ACCEPTED);
+  assert_memory_equal(b.served, active, CM_HASH_LEN);
+  run(&b, 600);
+  assert_memory_equal(b.served, active, CM_HASH_LEN);
+  /* Given up after three times: there is a new standby by now. */
+  assert_memory_not_equal(cm_manager_standby(b.mgr)->sha256, standby,
+                          CM_HASH_LEN);
+  b.activate_error = 0;
+  run(&b, 3600);
+  assert_non_null(cm_manager_serving(b.mgr, b.now.wall));
+  end(&b);
+}
+
+static void test_publishing_fails(void **state) {
+  uint64_t seq;
+  bench b;
+
+  (void)state;
+  begin(&b);
+  b.publish_error = CM_ERR_NOMEM;
+  boot(&b);
+  assert_false(b.is_serving);
+  assert_null(cm_manager_publication(b.mgr));
+  assert_string_equal(b.state, "BOOTSTRAP");
+  b.publish_error = 0;
+  run(&b, 60);
+  assert_true(b.is_serving);
+  seq = b.seq;
+  b.publish_error = CM_ERR_NOMEM;
+  (void)cm_manager_command(b.mgr, CM_COMMAND_REVOKE, &b.now);
+  assert_int_equal(cm_manager_publication(b.mgr)->seq, seq);
+  b.publish_error = 0;
+  run(&b, 60);
+  assert_true(cm_manager_publication(b.mgr)->seq > seq);
+  end(&b);
+}
+
+static void test_held_certificate_is_kept(void **state) {
+  bench b;
+
+  (void)state;
+  begin(&b);
+  boot(&b);
+  memcpy(b.held, b.served, CM_HASH_LEN);
+  b.holds = 1;
+  run(&b, 13 * DAY);
+  assert_int_equal(cm_manager_counters(b.mgr)->rotations, 2);
+  assert_int_equal(cm_manager_counters(b.mgr)->destroyed, 1);
+  b.holds = 0;
+  run(&b, DAY);
+  assert_int_equal(cm_manager_counters(b.mgr)->destroyed, 2);
+  end(&b);
+}
+
+static void test_before_the_build_date(void **state) {
+  bench b;
+
+  (void)state;
+  begin(&b);
+  b.now.wall = 1000;
+  boot(&b);
+  assert_string_equal(b.state, "");
+  assert_int_equal(cm_manager_lifecycle(b.mgr)->state,
+                   CM_STATE_WAITING_FOR_TIME);
+  assert_null(cm_manager_serving(b.mgr, b.now.wall));
+  b.now.wall = START;
+  run(&b, 60);
+  assert_non_null(cm_manager_serving(b.mgr, b.now.wall));
+  end(&b);
+}
+
+static void test_asleep(void **state) {
+  uint8_t active[CM_HASH_LEN];
+  bench b;
+
+  (void)state;
+  begin(&b);
+  boot(&b);
+  run(&b, DAY);
+  memcpy(active, b.served, CM_HASH_LEN);
+  b.now.wall += 30 * DAY;
+  assert_null(cm_manager_serving(b.mgr, b.now.wall));
+  settle(&b);
+  assert_non_null(cm_manager_serving(b.mgr, b.now.wall));
+  assert_memory_not_equal(b.served, active, CM_HASH_LEN);
+  assert_int_equal(cm_manager_counters(b.mgr)->clock_jumps, 1);
+  end(&b);
+}
+
+static void test_identity(void **state) {
+  char backup[CM_IDENTITY_BACKUP_MAX], thumbprint[64];
+  uint64_t seq;
+  bench a, b;
+
+  (void)state;
+  begin(&a);
+  boot(&a);
+  assert_true(cm_manager_backup(a.mgr, backup, sizeof(backup)) > 0);
+  strcpy(thumbprint, cm_manager_thumbprint(a.mgr));
+  end(&a);
+  begin(&b);
+  boot(&b);
+  seq = b.seq;
+  assert_string_not_equal(cm_manager_thumbprint(b.mgr), thumbprint);
+  assert_int_equal(cm_manager_restore(b.mgr, "nonsense", &b.now),
+                   CM_ERR_INVALID);
+  b.store.error = CM_ERR_STORE;
+  assert_int_equal(cm_manager_restore(b.mgr, backup, &b.now), CM_ERR_STORE);
+  assert_string_not_equal(cm_manager_thumbprint(b.mgr), thumbprint);
+  b.store.error = 0;
+  assert_int_equal(cm_manager_restore(b.mgr, backup, &b.now), 0);
+  assert_string_equal(cm_manager_thumbprint(b.mgr), thumbprint);
+  assert_string_equal(cm_manager_publication(b.mgr)->set.identity, thumbprint);
+  assert_true(b.seq > seq);
+  end(&b);
+  boot(&b);
+  assert_string_equal(cm_manager_thumbprint(b.mgr), thumbprint);
+  end(&b);
+}
+
+static void test_refused_configs(void **state) {
+  static const char *const bad[] = {"not a host"};
+  static const char *const wild[] = {"*.example.org"};
+  const cm_profile profile = {0};
+  cm_config config;
   cm_manager *mgr;
-  int64_t wall = START + 6 * DAY, next = 0;
+  bench b;
 
   (void)state;
-  assert_int_equal(cm_manager_new(&mgr, &config, START), 0);
-  active = *cm_manager_active(mgr);
-  standby = *cm_manager_standby(mgr);
-  broken = 1;
-  assert_int_equal(cm_manager_rotate(mgr, START), CM_ERR_RANDOM);
-  assert_int_equal(cm_manager_rotate(mgr, START + 365 * DAY), CM_ERR_RANDOM);
-  assert_int_equal(cm_manager_tick(mgr, wall, &next), CM_ERR_RANDOM);
-  assert_true(next == wall + 60);
-  /* Only the standby is due. */
-  assert_int_equal(cm_manager_tick(mgr, START - 2 * DAY, &next), CM_ERR_RANDOM);
-  assert_memory_equal(&active, cm_manager_active(mgr), sizeof(active));
-  assert_memory_equal(&standby, cm_manager_standby(mgr), sizeof(standby));
-  assert_int_equal(cm_manager_sequence(mgr), 1);
-  broken = 0;
-  assert_int_equal(cm_manager_tick(mgr, wall, &next), 1);
-  assert_true(is_same(cm_manager_active(mgr), &standby));
-  check(mgr, wall);
-  cm_manager_free(mgr);
-  cm_certificate_wipe(&active);
-  cm_certificate_wipe(&standby);
-}
-
-static void test_impossible_clock(void **state) {
-  static const int64_t walls[] = {
-      INT64_MIN, -1, 0, DAY - 1, INT64_C(253402300799), INT64_MAX};
-  const cm_config config = {hosts, 2, NULL};
-  cm_manager *mgr = new_manager(START), *other;
-
-  (void)state;
-  for (size_t i = 0; i < sizeof(walls) / sizeof(walls[0]); i++) {
-    int64_t next = 4711;
-    assert_int_equal(cm_manager_tick(mgr, walls[i], &next), CM_ERR_CLOCK);
-    assert_true(next >= walls[i]);
-    assert_int_equal(cm_manager_rotate(mgr, walls[i]), CM_ERR_CLOCK);
-    assert_int_equal(cm_manager_new(&other, &config, walls[i]), CM_ERR_CLOCK);
-    assert_null(other);
-  }
-  assert_int_equal(cm_manager_sequence(mgr), 1);
-  check(mgr, START);
-  cm_manager_free(mgr);
-  /* A machine without a clock starts in 1970. */
-  mgr = new_manager(DAY);
-  check(mgr, DAY);
-  cm_manager_free(mgr);
-}
-
-static void test_arguments(void **state) {
-  static const char *const bad[] = {"localhost", "not a host"};
-  static const char *const null[] = {"localhost", NULL};
-  int broken = 1;
-  cm_random random = {fill, &broken};
-  cm_config config = {hosts, 2, NULL};
-  cm_manager *mgr = (cm_manager *)&config;
-
-  (void)state;
-  assert_int_equal(cm_manager_new(NULL, &config, START), CM_ERR_INVALID);
-  assert_int_equal(cm_manager_new(&mgr, NULL, START), CM_ERR_INVALID);
-  assert_null(mgr);
-  config.hosts = NULL;
-  assert_int_equal(cm_manager_new(&mgr, &config, START), CM_ERR_INVALID);
-  config.hosts = hosts;
+  begin(&b);
+  assert_int_equal(cm_manager_new(NULL, NULL), CM_ERR_INVALID);
+  assert_int_equal(cm_manager_new(&mgr, NULL), CM_ERR_INVALID);
+  config = config_of(&b);
   config.nhosts = 0;
-  assert_int_equal(cm_manager_new(&mgr, &config, START), CM_ERR_HOST_COUNT);
-  config.nhosts = CM_HOSTS_MAX + 1;
-  assert_int_equal(cm_manager_new(&mgr, &config, START), CM_ERR_HOST_COUNT);
-  config.nhosts = 2;
+  assert_int_equal(cm_manager_new(&mgr, &config), CM_ERR_HOST_COUNT);
+  config = config_of(&b);
+  config.callbacks.activate = NULL;
+  assert_int_equal(cm_manager_new(&mgr, &config), CM_ERR_INVALID);
+  config = config_of(&b);
   config.hosts = bad;
-  assert_int_equal(cm_manager_new(&mgr, &config, START), CM_ERR_HOST);
-  config.hosts = null;
-  assert_int_equal(cm_manager_new(&mgr, &config, START), CM_ERR_HOST);
-  config.hosts = hosts;
-  config.random = &random;
-  assert_int_equal(cm_manager_new(&mgr, &config, START), CM_ERR_RANDOM);
+  config.nhosts = 1;
+  assert_int_equal(cm_manager_new(&mgr, &config), CM_ERR_HOST);
+  config.hosts = wild;
+  assert_int_equal(cm_manager_new(&mgr, &config), CM_ERR_HOST);
+  config = config_of(&b);
+  config.profile = &profile;
+  assert_int_equal(cm_manager_new(&mgr, &config), CM_ERR_INVALID);
+  config = config_of(&b);
+  config.port = 0;
+  assert_int_equal(cm_manager_new(&mgr, &config), CM_ERR_INVALID);
+  config = config_of(&b);
+  config.path = "no slash";
+  assert_int_equal(cm_manager_new(&mgr, &config), CM_ERR_INVALID);
+  config = config_of(&b);
+  config.mirror = "http://example.org/";
+  assert_int_equal(cm_manager_new(&mgr, &config), CM_ERR_INVALID);
   assert_null(mgr);
-  cm_manager_free(NULL);
 }
 
-/* The configuration may go away. */
-static void test_config_is_copied(void **state) {
-  char name[] = "copied.example";
-  const char *list[] = {name};
-  cm_config config = {list, 1, NULL};
-  cm_manager *mgr;
-  cm_x509_view view;
+/* A stored certificate that was changed is set aside, the other one serves. */
+static void test_damaged_certificate(void **state) {
+  uint8_t standby[CM_HASH_LEN];
+  bench b;
+  size_t i;
 
   (void)state;
-  assert_int_equal(cm_manager_new(&mgr, &config, START), 0);
-  memset(name, '!', sizeof(name) - 1);
-  list[0] = NULL;
-  assert_int_equal(cm_manager_rotate(mgr, START), 0);
-  assert_int_equal(cm_x509_view_parse(&view, cm_manager_standby(mgr)->der,
-                                      cm_manager_standby(mgr)->der_len),
-                   0);
-  assert_int_equal(view.san.len, 2 + 2 + 14);
-  assert_memory_equal(view.san.data + 4, "copied.example", 14);
-  cm_manager_free(mgr);
+  begin(&b);
+  boot(&b);
+  run(&b, DAY);
+  memcpy(standby, cm_manager_standby(b.mgr)->sha256, CM_HASH_LEN);
+  for (i = 0; memcmp(b.store.body + i, cm_manager_active(b.mgr)->der, 40) != 0;
+       i++) {
+    assert_true(i + 40 < b.store.len);
+  }
+  end(&b);
+  b.store.body[i + 200] ^= 1;
+  boot(&b);
+  assert_int_equal(b.quarantined, 1);
+  assert_memory_equal(b.served, standby, CM_HASH_LEN);
+  run(&b, 3600);
+  assert_string_equal(b.state, "HEALTHY");
+  end(&b);
+}
+
+static void test_body_of_a_later_version(void **state) {
+  cm_config config;
+  bench b;
+
+  (void)state;
+  begin(&b);
+  boot(&b);
+  end(&b);
+  b.store.body[8] = 2;
+  config = config_of(&b);
+  assert_int_equal(cm_manager_new(&b.mgr, &config), CM_ERR_STORE_BAD);
+  assert_non_null(strstr(b.store.base.message, "later version"));
+}
+
+static void test_status(void **state) {
+  cJSON *status, *slots;
+  bench b;
+
+  (void)state;
+  begin(&b);
+  boot(&b);
+  status = cm_manager_status(b.mgr);
+  slots = cJSON_GetObjectItem(status, "slots");
+  assert_int_equal(cJSON_GetArraySize(slots), 2);
+  assert_string_equal(
+      cJSON_GetObjectItem(cJSON_GetArrayItem(slots, 0), "state")->valuestring,
+      "ACTIVE");
+  assert_string_equal(
+      cJSON_GetObjectItem(cJSON_GetArrayItem(slots, 1), "state")->valuestring,
+      "PUBLISHED");
+  assert_string_equal(cJSON_GetObjectItem(status, "identity")->valuestring,
+                      cm_manager_thumbprint(b.mgr));
+  cJSON_Delete(status);
+  for (int i = 0; i < CM_MILESTONE_COUNT; i++) {
+    assert_string_not_equal(cm_milestone_name((cm_milestone)i), "?");
+  }
+  end(&b);
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_parts_add_up),
-      cmocka_unit_test(test_new),
-      cmocka_unit_test(test_ten_years),
-      cmocka_unit_test(test_random_year),
-      cmocka_unit_test(test_rotate),
-      cmocka_unit_test(test_clock_jumps),
-      cmocka_unit_test(test_rotate_after_jump),
-      cmocka_unit_test(test_failure_changes_nothing),
-      cmocka_unit_test(test_impossible_clock),
-      cmocka_unit_test(test_arguments),
-      cmocka_unit_test(test_config_is_copied),
+      cmocka_unit_test(test_first_start),
+      cmocka_unit_test(test_rotates_for_a_year),
+      cmocka_unit_test(test_restart_takes_up_the_same),
+      cmocka_unit_test(test_commands),
+      cmocka_unit_test(test_disk_full),
+      cmocka_unit_test(test_no_randomness),
+      cmocka_unit_test(test_standby_that_tls_refuses),
+      cmocka_unit_test(test_publishing_fails),
+      cmocka_unit_test(test_held_certificate_is_kept),
+      cmocka_unit_test(test_before_the_build_date),
+      cmocka_unit_test(test_asleep),
+      cmocka_unit_test(test_identity),
+      cmocka_unit_test(test_refused_configs),
+      cmocka_unit_test(test_damaged_certificate),
+      cmocka_unit_test(test_body_of_a_later_version),
+      cmocka_unit_test(test_status),
   };
 
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -218,7 +218,8 @@ static int check_names(cm_octets san, const char *const *hosts, size_t nhosts) {
 }
 
 /* Reads |cert| back, independently of what wrote it: the fields are those that
-   were asked for, the key belongs to the certificate, the signature holds. */
+   were asked for, the key belongs to the certificate, the signature holds.
+   Without |hosts|, any names will do. */
 static int self_check(const cm_certificate *cert, const char *const *hosts,
                       size_t nhosts) {
   static const uint8_t ecdsa_with_sha256[] = {0x06, 0x08, 0x2a, 0x86, 0x48,
@@ -238,8 +239,8 @@ static int self_check(const cm_certificate *cert, const char *const *hosts,
       !cm_octets_eq(
           view.signature_algorithm,
           (cm_octets){ecdsa_with_sha256, sizeof(ecdsa_with_sha256)}) ||
-      check_names(view.san, hosts, nhosts) != 0 || !view.has_key_usage ||
-      !view.key_usage_critical ||
+      (hosts != NULL && check_names(view.san, hosts, nhosts) != 0) ||
+      !view.has_key_usage || !view.key_usage_critical ||
       view.key_usage != CM_KEY_USAGE_DIGITAL_SIGNATURE ||
       !view.has_basic_constraints || view.ca || view.eku.len == 0 ||
       view.skid.len == 0) {
@@ -331,4 +332,45 @@ fail_init:
     cm_certificate_wipe(cert);
   }
   return rv;
+}
+
+int cm_x509_load(cm_certificate *cert, const uint8_t *der, size_t der_len,
+                 const uint8_t *key_der, size_t key_der_len) {
+  cm_x509_view view;
+  int rv = CM_ERR_SELF_CHECK;
+
+  memset(cert, 0, sizeof(*cert));
+  if (der_len > sizeof(cert->der) || key_der_len > sizeof(cert->key_der) ||
+      cm_x509_view_parse(&view, der, der_len) != 0 ||
+      view.serial.len != sizeof(cert->serial)) {
+    return CM_ERR_SELF_CHECK;
+  }
+  memcpy(cert->der, der, der_len);
+  cert->der_len = der_len;
+  memcpy(cert->key_der, key_der, key_der_len);
+  cert->key_der_len = key_der_len;
+  memcpy(cert->serial, view.serial.data, sizeof(cert->serial));
+  cert->not_before = view.not_before;
+  cert->not_after = view.not_after;
+  if (wc_Sha256Hash(der, (word32)der_len, cert->sha256) != 0) {
+    rv = CM_ERR_CRYPTO;
+  } else {
+    rv = self_check(cert, NULL, 0);
+  }
+  if (rv != 0) {
+    cm_certificate_wipe(cert);
+  }
+  return rv;
+}
+
+int cm_x509_key_id(uint8_t key_id[CM_HASH_LEN], const cm_certificate *cert) {
+  cm_x509_view view;
+
+  if (cm_x509_view_parse(&view, cert->der, cert->der_len) != 0) {
+    return CM_ERR_SELF_CHECK;
+  }
+  return wc_Sha256Hash(view.public_key.data, (word32)view.public_key.len,
+                       key_id) == 0
+             ? 0
+             : CM_ERR_CRYPTO;
 }

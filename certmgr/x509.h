@@ -77,6 +77,19 @@ int cm_x509_mint(cm_certificate *cert, const char *const *hosts, size_t nhosts,
                  int64_t not_before, int64_t not_after,
                  const cm_random *random);
 
+/*
+ * Takes up a certificate that cm_x509_mint() made, from its octets, which may
+ * be anything: it is checked as after minting, but for the names in it.  On
+ * failure |cert| is wiped.  Returns 0, or CM_ERR_SELF_CHECK (it is none of
+ * ours, or the key is not its key), CM_ERR_CRYPTO.
+ */
+int cm_x509_load(cm_certificate *cert, const uint8_t *der, size_t der_len,
+                 const uint8_t *key_der, size_t key_der_len);
+
+/* SHA-256 of the public key.  0, CM_ERR_SELF_CHECK (|cert| holds no
+   certificate), CM_ERR_CRYPTO. */
+int cm_x509_key_id(uint8_t key_id[CM_HASH_LEN], const cm_certificate *cert);
+
 /* Overwrites all of |cert| with zeros, in a way that a compiler keeps.  NULL is
    allowed. */
 void cm_certificate_wipe(cm_certificate *cert);

@@ -39,6 +39,13 @@ typedef struct appliance_config {
   uint16_t port;
   /* The path of the link; NULL: APPLIANCE_DEFAULT_PATH. */
   const char *path;
+  /* An https URL at which the signed hash set can be had too, or NULL. */
+  const char *mirror;
+  /* NULL: cm_profile_hot_standby. */
+  const cm_profile *profile;
+  /* Where certificates and identity are kept; must outlive the appliance.
+     NULL: they end with it. */
+  cm_store *store;
   /* NULL: malloc and friends; NULL: cm_random_system. */
   const ngtcp2_mem *mem;
   const cm_random *random;
@@ -51,6 +58,14 @@ typedef struct appliance_config {
   /* |event| is an object with "type"; it is deleted when this returns.
      May be NULL. */
   void (*on_event)(void *user, cJSON *event);
+  /* A document was published, and belongs to the appliance; its |jws| is empty
+     if the one before is withdrawn.  May be NULL. */
+  void (*on_publish)(void *user, const cm_publication *publication);
+  /* A line for the journal.  May be NULL. */
+  void (*on_journal)(void *user, const cm_journal_entry *entry);
+  /* What the host has to say to "status", as an object that the appliance
+     takes over; may return NULL.  May be NULL. */
+  cJSON *(*on_health)(void *user);
   void *user;
 } appliance_config;
 
@@ -58,9 +73,11 @@ typedef struct appliance_config {
 void appliance_config_default(appliance_config *config);
 
 /*
- * Mints the first certificates and makes ready to serve.  Everything that
- * |config| points to but |random| and |mem| is copied.  Returns 0, or
- * CM_ERR_* or TLS_ERR_* or QUIC_ERR_*, for appliance_strerror().
+ * Takes up the certificates of |config->store|, makes those that are missing,
+ * and serves; if that cannot be done at once, it is tried again, and
+ * appliance_is_ready() says when.  Everything that |config| points to but
+ * |random|, |mem| and |store| is copied.  Returns 0, or CM_ERR_* or TLS_ERR_*
+ * or QUIC_ERR_*, for appliance_strerror().
  */
 int appliance_new(appliance **pappliance, const appliance_config *config,
                   const appliance_time *now);
@@ -84,7 +101,13 @@ uint64_t appliance_deadline(const appliance *appliance);
  * Carries out a command and returns the reply, which the caller deletes; NULL
  * for want of memory.
  *
- *   {"command":"status"}  {"command":"hashes"}  {"command":"rotate"}
+ *   {"command":"status"}
+ *   {"command":"hashes"}   with "form": that form alone, as {"text"}
+ *   {"command":"rotate"}   refused until the standby is READY, unless "force"
+ *   {"command":"revoke"}   the standby takes over, the old hash is gone
+ *   {"command":"reset"}    a new epoch: every client needs a new link
+ *   {"command":"identity"} {"thumbprint"}; with "backup": true, the secret too;
+ *                          with "restore": "...", takes that one
  *   {"command":"close","session":N,"code":N,"reason":"..."}
  *   {"command":"stop"}
  *
@@ -94,9 +117,14 @@ uint64_t appliance_deadline(const appliance *appliance);
 cJSON *appliance_command(appliance *appliance, const cJSON *command,
                          const appliance_time *now);
 
-/* {"url","link","hashes":[{"use","hex","b64url"}]}; the caller deletes it.
-   NULL for want of memory. */
+/* What is published: {"state","identity","epoch","seq","url","link","hashes":
+   [{"use","hex","b64url","not_before","not_after","active_from",
+   "active_until"}]}.  |url| and |link| are null if there is nothing to connect
+   with.  The caller deletes it.  NULL for want of memory. */
 cJSON *appliance_describe(const appliance *appliance);
+
+/* Whether clients are served, and told with what hash. */
+int appliance_is_ready(const appliance *appliance);
 
 /* Closes all connections; the packets go out with appliance_step(). */
 void appliance_shutdown(appliance *appliance, const appliance_time *now);
@@ -109,7 +137,8 @@ const char *appliance_strerror(int error);
 
 /* The endpoint, for tests and counters. */
 quic_endpoint *appliance_endpoint(appliance *appliance);
-/* The certificate in service. */
+const cm_manager *appliance_certificates(const appliance *appliance);
+/* The certificate in service; NULL if there is none. */
 const cm_certificate *appliance_certificate(const appliance *appliance);
 
 #endif

@@ -299,7 +299,7 @@ static void test_rotate(void **state) {
   begin(&b);
   for (i = 0; i < 5; ++i) {
     before = command(&b, "{\"command\":\"hashes\"}");
-    after = command(&b, "{\"command\":\"rotate\"}");
+    after = command(&b, "{\"command\":\"rotate\",\"force\":true}");
     again = command(&b, "{\"command\":\"hashes\"}");
     assert_string_equal(hash_of(after, "active"), hash_of(before, "standby"));
     assert_string_not_equal(hash_of(after, "standby"),
@@ -327,14 +327,14 @@ static void test_rotate_fails(void **state) {
   begin(&b);
   before = command(&b, "{\"command\":\"hashes\"}");
   b.dry = 1;
-  check_refused(&b, "{\"command\":\"rotate\"}");
+  check_refused(&b, "{\"command\":\"rotate\",\"force\":true}");
   after = command(&b, "{\"command\":\"hashes\"}");
   assert_true(cJSON_Compare(before, after, 1));
   assert_int_equal(b.certificates, 0);
   cJSON_Delete(before);
   cJSON_Delete(after);
   b.dry = 0;
-  cJSON_Delete(command(&b, "{\"command\":\"rotate\"}"));
+  cJSON_Delete(command(&b, "{\"command\":\"rotate\",\"force\":true}"));
   assert_int_equal(b.certificates, 1);
   appliance_free(b.appliance);
 }

@@ -172,7 +172,7 @@ cJSON *sim_world_command(sim_world *world, const char *json) {
 }
 
 int sim_world_rotate(sim_world *world) {
-  cJSON *reply = sim_world_command(world, "{\"command\":\"rotate\"}");
+  cJSON *reply = sim_world_command(world, "{\"command\":\"rotate\",\"force\":true}");
   int rv = reply == NULL ? -1 : read_hashes(world, reply);
 
   cJSON_Delete(reply);

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The commands of the appliance, and what its status tells. */
+#include "server/appliance_internal.h"
+
+#include <string.h>
+
+static cJSON *counters_of(const appliance *a) {
+  const quic_endpoint_counters *c = quic_endpoint_get_counters(a->endpoint);
+  cJSON *object = cJSON_CreateObject();
+
+  cJSON_AddNumberToObject(object, "datagrams_received",
+                          (double)c->datagrams_received);
+  cJSON_AddNumberToObject(object, "datagrams_sent", (double)c->datagrams_sent);
+  cJSON_AddNumberToObject(object, "octets_received",
+                          (double)c->octets_received);
+  cJSON_AddNumberToObject(object, "octets_sent", (double)c->octets_sent);
+  cJSON_AddNumberToObject(object, "packets_dropped",
+                          (double)c->packets_dropped);
+  cJSON_AddNumberToObject(object, "connections_accepted",
+                          (double)c->connections_accepted);
+  cJSON_AddNumberToObject(object, "connections_refused",
+                          (double)c->connections_refused);
+  cJSON_AddNumberToObject(object, "handshakes_completed",
+                          (double)c->handshakes_completed);
+  cJSON_AddNumberToObject(object, "handshakes_failed",
+                          (double)c->handshakes_failed);
+  cJSON_AddNumberToObject(object, "sessions_total", (double)a->sessions_total);
+  cJSON_AddNumberToObject(
+      object, "rotations",
+      (double)cm_manager_counters(a->certificates)->rotations);
+  return object;
+}
+
+cJSON *appliance_refuse(const char *text) {
+  cJSON *reply = cJSON_CreateObject();
+
+  cJSON_AddStringToObject(reply, "error", text);
+  return reply;
+}
+
+static cJSON *status_of(const appliance *a) {
+  cJSON *reply = appliance_describe(a);
+  cJSON *sessions = cJSON_AddArrayToObject(reply, "sessions");
+  const open_session *record;
+
+  for (record = a->sessions; record; record = record->next) {
+    cJSON *item = cJSON_CreateObject();
+
+    appliance_add_peer(item, record->session);
+    cJSON_AddNumberToObject(item, "age_s",
+                            (double)(a->now.wall - record->opened));
+    cJSON_AddItemToArray(sessions, item);
+  }
+  cJSON_AddNumberToObject(reply, "uptime_s",
+                          (double)(a->now.wall - a->started));
+  cJSON_AddNumberToObject(reply, "connections",
+                          (double)quic_endpoint_connections(a->endpoint));
+  cJSON_AddItemToObject(reply, "certificates",
+                        cm_manager_status(a->certificates));
+  cJSON_AddItemToObject(reply, "counters", counters_of(a));
+  cJSON_AddItemToObject(reply, "closed", cJSON_Duplicate(a->closed, 1));
+  return reply;
+}
+
+static cJSON *close_session(appliance *a, const cJSON *command) {
+  const cJSON *number = cJSON_GetObjectItemCaseSensitive(command, "session");
+  const cJSON *code = cJSON_GetObjectItemCaseSensitive(command, "code");
+  const cJSON *reason = cJSON_GetObjectItemCaseSensitive(command, "reason");
+  const open_session *record;
+  double c = cJSON_IsNumber(code) ? code->valuedouble : 0;
+
+  if (!cJSON_IsNumber(number) || (code && !cJSON_IsNumber(code)) || c < 0 ||
+      c > UINT32_MAX || (double)(uint32_t)c != c) {
+    return appliance_refuse(
+        "close needs a session, and a code of at most 32 bits");
+  }
+  if (reason && !cJSON_IsString(reason)) {
+    return appliance_refuse("the reason is no text");
+  }
+  for (record = a->sessions; record; record = record->next) {
+    if ((double)wt_session_number(record->session) == number->valuedouble) {
+      int rv =
+          wt_session_close(record->session, (uint32_t)c,
+                           cJSON_IsString(reason) ? reason->valuestring : "");
+
+      return rv == 0 ? cJSON_CreateObject()
+                     : appliance_refuse("the reason is too long, or not UTF-8");
+    }
+  }
+  return appliance_refuse("there is no such session");
+}
+
+cJSON *appliance_command(appliance *a, const cJSON *command,
+                         const appliance_time *now) {
+  const cJSON *name = cJSON_GetObjectItemCaseSensitive(command, "command");
+  cJSON *reply;
+
+  a->now = *now;
+  if (!cJSON_IsString(name)) {
+    return appliance_refuse("a command is an object with \"command\"");
+  }
+  if (strcmp(name->valuestring, "status") == 0) {
+    return status_of(a);
+  }
+  if (strcmp(name->valuestring, "close") == 0) {
+    return close_session(a, command);
+  }
+  if (strcmp(name->valuestring, "stop") == 0) {
+    appliance_shutdown(a, now);
+    return cJSON_CreateObject();
+  }
+  reply = appliance_certificate_command(a, name->valuestring, command);
+  return reply ? reply : appliance_refuse("unknown command");
+}

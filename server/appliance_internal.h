@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the appliance share with each other, and nobody else. */
+#ifndef SERVER_APPLIANCE_INTERNAL_H
+#define SERVER_APPLIANCE_INTERNAL_H
+
+#include "certmgr/certmgr.h"
+#include "server/appliance.h"
+#include "server/apps/app.h"
+#include "server/http3/h3.h"
+#include "server/webtransport/session.h"
+
+/* Ends of sessions that "status" tells about. */
+#define APPLIANCE_CLOSED_MAX 64
+#define APPLIANCE_TEXT_MAX 4096
+
+typedef struct open_session {
+  struct open_session *next;
+  wt_session *session;
+  int64_t opened; /* wall clock */
+} open_session;
+
+struct appliance {
+  cm_manager *certificates;
+  quic_endpoint *endpoint;
+  tls_config tls;
+  const app *apps[1];
+  h3_service h3;
+  quic_service services[2];
+  void (*on_event)(void *user, cJSON *event);
+  void (*on_publish)(void *user, const cm_publication *publication);
+  void (*on_journal)(void *user, const cm_journal_entry *entry);
+  cJSON *(*on_health)(void *user);
+  void *user;
+  appliance_time now;
+  int64_t started;
+  /* When the certificates are looked after next. */
+  uint64_t certificates_deadline;
+  int stopping;
+  /* The certificate that new handshakes get, if |is_serving|. */
+  int is_serving;
+  uint8_t served[CM_HASH_LEN];
+  uint64_t sessions_total;
+  open_session *sessions;
+  cJSON *closed; /* array of objects, oldest first */
+};
+
+/* ---- appliance.c ---- */
+
+/* An object with "type"; NULL for want of memory. */
+cJSON *appliance_event(const char *type);
+/* Tells |event| to the host and deletes it. */
+void appliance_emit(appliance *a, cJSON *event);
+/* |level|: "error", "warning" or "info". */
+void appliance_log(appliance *a, const char *level, const char *text);
+void appliance_add_peer(cJSON *object, const wt_session *session);
+
+/* ---- appliance_certificates.c ---- */
+
+/* As appliance_describe(), of |pub|, which may be NULL. */
+cJSON *appliance_describe_publication(const appliance *a,
+                                      const cm_publication *pub);
+
+/* What the manager calls. */
+extern const cm_callbacks appliance_callbacks;
+
+cm_time appliance_cm_time(const appliance *a);
+
+/* Does one thing that is due for the certificates, and says when to come
+   again. */
+void appliance_tend_certificates(appliance *a);
+
+/* Does all that is due. */
+void appliance_settle_certificates(appliance *a);
+
+/* quic_endpoint_config.on_initial: a certificate that is valid now is served,
+   or the Initial is ignored. */
+int appliance_on_initial(void *user);
+
+/* ---- appliance_command.c ---- */
+
+/* {"error": |text|}; NULL for want of memory. */
+cJSON *appliance_refuse(const char *text);
+
+/* rotate, revoke, reset, hashes, identity; NULL if |name| is none of these. */
+cJSON *appliance_certificate_command(appliance *a, const char *name,
+                                     const cJSON *command);
+
+#endif
