@@ -65,6 +65,12 @@ browser:
 	@$(call BUILD,wasm,program)
 	@$(WITH) "$$node" tests/browser/main.mjs $(ARGS)
 
+## sim         years of the certificates' life in many virtual worlds
+sim:
+	@$(call SETUP,native)
+	@$(call BUILD,native,sim)
+	@exec build/native/sim $(ARGS)
+
 ## bench       native, WebAssembly on Node.js and the web app side by side
 bench:
 	@$(call SETUP,native wasm npm chromium)
@@ -101,4 +107,4 @@ clean:
 
 FORCE:
 .PHONY: FORCE bench browser build build-asan build-native build-wasm clean \
-  format help lint run serve serve-wasm test unit
+  format help lint run serve serve-wasm sim test unit

@@ -62,18 +62,20 @@ LDFLAGS_wasm_test := -O1 -g -sENVIRONMENT=worker,node -sEXIT_RUNTIME \
 
 # --- sources -----------------------------------------------------------------
 
-PROGRAMS := server/main.c server/main_web.c directsockets/bare_echo.c
+PROGRAMS := server/main.c server/main_web.c directsockets/bare_echo.c \
+  tests/sim/main_posix.c
 found := $(wildcard certmgr/*.c server/*.c server/*/*.c) \
   $(if $(filter wasm,$(VARIANT)),$(wildcard directsockets/*.c))
 found_sim := $(wildcard tests/sim/*.c)
 for_us = $(filter-out %_$(OTHER).c %_$(OTHER)_test.c,$(1))
 
 SOURCES := $(call for_us,$(filter-out $(PROGRAMS) %_test.c,$(found)))
-SIM := $(call for_us,$(filter-out %_test.c,$(found_sim)))
+SIM := $(call for_us,$(filter-out $(PROGRAMS) %_test.c,$(found_sim)))
 TESTS := $(call for_us,$(filter %_test.c,$(found) $(found_sim)))
 BENCH := $(wildcard tests/bench/*.c)
 MAINS := $(wildcard $(if $(filter wasm,$(VARIANT)), \
-  server/main_web.c directsockets/bare_echo.c,server/main.c))
+  server/main_web.c directsockets/bare_echo.c, \
+  server/main.c tests/sim/main_posix.c))
 BENCH_SOURCES := $(if $(filter-out wasm,$(VARIANT)),$(BENCH))
 # A clock that tests can move, and what tests that.
 CLOCK := $(if $(filter-out wasm asan,$(VARIANT)),$(wildcard tests/clock/*.c))
@@ -94,6 +96,7 @@ BENCH_PROGRAMS := $(if $(wildcard directsockets/bare_echo.c),$(B)/bare_echo.mjs)
 else
 PROGRAM := $(if $(wildcard server/main.c),$(B)/fortnight)
 BENCH_PROGRAMS := $(BENCH:tests/bench/%.c=$(B)/%)
+SIM_PROGRAM := $(B)/sim
 endif
 
 all: lib program tests bench clock
@@ -164,6 +167,9 @@ $(B)/fortnight: $(B)/server/main.o $(needs)
 	$(call link)
 
 $(BENCH_PROGRAMS): $(B)/%: $(B)/tests/bench/%.o $(LIBSIM) $(needs)
+	$(call link)
+
+$(B)/sim: $(B)/tests/sim/main_posix.o $(LIBSIM) $(needs)
 	$(call link)
 
 # For the tests of programs as they are, so without a sanitizer and in one piece.

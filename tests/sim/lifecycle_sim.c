@@ -1,104 +1,58 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The world: time, faults, clients.  See lifecycle_world.h for the hosts. */
 #include "tests/sim/lifecycle_sim.h"
 
-#include "certmgr/error.h"
 #include "certmgr/lifecycle.h"
+#include "tests/sim/lifecycle_world.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-#define MINUTE INT64_C(60)
-#define HOUR INT64_C(3600)
-#define DAY INT64_C(86400)
-#define YEAR (365 * DAY)
-
-#define BUILD_DATE INT64_C(1760000000)
-#define START (BUILD_DATE + 30 * DAY)
-
-/* Keys are numbered; this many are remembered at a time. */
-#define KEYS 1024
 /* Documents in clients' hands. */
 #define DOCUMENTS 64
-/* More steps than this at one moment: it turns in circles. */
-#define STEPS_AT_ONCE 400
-/* The clock is right if it is no more than this off. */
-#define RIGHT 5
-/* For so long after a fault of the clock nothing is promised. */
+/* Clients come this often, in seconds, and whenever something has changed. */
+#define CONNECT_EVERY (10 * MINUTE)
+/* No certificate that is in use now was made before this. */
 #define AFTERMATH (15 * DAY)
+/* A clock that was wrong for longer than this may have been trusted. */
+#define TRUSTED (50 * MINUTE)
 
-typedef struct document {
-  int known;
-  int64_t fetched; /* True time. */
-  uint64_t keys[2];
-  int64_t valid_until;
-  unsigned rotations;
-  unsigned revocations;
-  unsigned long_faults;
-  int regular;
-} document;
+/* A document, and what the server's clock said when it was learnt. */
+typedef struct learnt {
+  document doc;
+  int64_t wall;
+} learnt;
 
-typedef struct world {
-  const lifecycle_sim_options *options;
-  lifecycle_sim_report *report;
-  uint64_t prng;
-
-  int64_t truth;
-  int64_t error; /* wall = truth + error */
-  int64_t mono;
-
-  cm_lifecycle lc;
-  cm_output out;
-  uint8_t image[CM_LIFECYCLE_ENCODED_MAX];
-  int image_len; /* 0: there is no file yet. */
-
-  uint64_t last_key;
-  uint64_t alive[KEYS]; /* The number of the key that is there, or 0. */
-  uint64_t max_seq;
-  uint8_t last_serial[CM_LC_SERIAL_LEN];
-
-  /* What the server hands out. */
-  document current;
-  document documents[DOCUMENTS];
-  unsigned ndocuments;
-
-  /* The fault of now. */
-  unsigned fault;
-  int64_t fault_end;
-  int64_t next_fault;
-  int64_t clock_error;
-  int is_long;
-  unsigned crash_odds; /* Of 1000, at each action. */
-
-  unsigned rotations;
-  unsigned revocations;
-  unsigned long_faults;
-  int64_t last_operator;
-  int64_t last_clock;      /* The end of the last fault of the clock. */
-  int64_t last_long_clock; /* ... that was longer than an hour. */
-} world;
+/* The clients' side, which no host sees. */
+typedef struct clients {
+  learnt learnt[DOCUMENTS];
+  unsigned nlearnt;
+  int64_t next_fetch;
+  int64_t next_connect;
+  /* What was served when they last looked. */
+  served last;
+  /* The operator has put a certificate in service, or is about to: so many
+     seconds before its time. */
+  int operated;
+  uint64_t early_key;
+  int64_t early;
+  /* How far the server's clock was ahead, and until when that may show. */
+  int64_t ahead;
+  int64_t ahead_until;
+} clients;
 
 /* --- chance ------------------------------------------------------------- */
 
-static uint64_t draw(world *w) {
-  /* splitmix64 */
-  uint64_t z = w->prng += UINT64_C(0x9e3779b97f4a7c15);
-
-  z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-  z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-  return z ^ (z >> 31);
+int64_t world_between(world *w, int64_t low, int64_t high) {
+  return low +
+         (int64_t)sim_random_below(&w->random, (uint64_t)(high - low + 1));
 }
 
-/* A number in low..high. */
-static int64_t between(world *w, int64_t low, int64_t high) {
-  return low + (int64_t)(draw(w) % (uint64_t)(high - low + 1));
+int world_chance(world *w, unsigned of_1000) {
+  return sim_random_below(&w->random, 1000) < of_1000;
 }
 
-static int chance(world *w, unsigned of_1000) {
-  return draw(w) % 1000 < of_1000;
-}
-
-/* A number in 1..high, each order of magnitude as likely as the other. */
-static int64_t spread(world *w, int64_t high) {
+int64_t world_spread(world *w, int64_t high) {
   int64_t top = 1;
   int bits = 0;
 
@@ -106,194 +60,39 @@ static int64_t spread(world *w, int64_t high) {
     top *= 2;
     bits++;
   }
-  top = INT64_C(1) << between(w, 0, bits);
-  top = between(w, (top + 1) / 2, top);
+  top = INT64_C(1) << world_between(w, 0, bits);
+  top = world_between(w, (top + 1) / 2, top);
   return top < high ? top : high;
 }
 
 /* --- reporting ---------------------------------------------------------- */
 
-static int violated(world *w, const char *what) {
+int world_violated(world *w, const char *what) {
   if (w->report->violation == NULL) {
     w->report->violation = what;
     w->report->at = w->truth - START;
+    world_trace(w, what, 0);
   }
   return -1;
 }
 
-static void trace_line(const world *w, const char *what, int64_t value) {
+void world_trace(const world *w, const char *what, int64_t value) {
   if (w->options->trace != NULL) {
     fprintf(w->options->trace, "%12.6f d  %s %" PRId64 "\n",
             (double)(w->truth - START) / (double)DAY, what, value);
   }
 }
 
-static void trace_events(const world *w) {
-  for (size_t i = 0; w->options->trace != NULL && i < w->out.nevents; i++) {
-    const cm_event *e = &w->out.events[i];
-    const char *from = "", *to = "";
-
-    if (e->kind == CM_EVENT_CERTIFICATE) {
-      from = cm_cert_state_name((cm_cert_state)e->from);
-      to = cm_cert_state_name((cm_cert_state)e->to);
-    } else if (e->kind == CM_EVENT_STATE) {
-      from = cm_manager_state_name((cm_manager_state)e->from);
-      to = cm_manager_state_name((cm_manager_state)e->to);
-    } else if (e->kind == CM_EVENT_FAILED) {
-      from = cm_action_name((cm_action)e->from);
-    }
+void world_trace_event(const world *w, const char *event, uint64_t id,
+                       const char *from, const char *to, int64_t value) {
+  if (w->options->trace != NULL) {
     fprintf(w->options->trace, "%12.6f d    %s %" PRIu64 " %s %s %" PRId64 "\n",
-            (double)(w->truth - START) / (double)DAY, cm_event_name(e->kind),
-            e->id, from, to, e->value);
+            (double)(w->truth - START) / (double)DAY, event, id, from, to,
+            value);
   }
 }
 
-/* --- the host ----------------------------------------------------------- */
-
-static uint64_t key_of(const cm_slot *slot) {
-  uint64_t key;
-
-  memcpy(&key, slot->key_id, sizeof(key));
-  return key;
-}
-
-static void forget_documents(world *w) { w->current.known = 0; }
-
-/* A new process: memory is gone, the disk is there. */
-static int boot(world *w) {
-  w->mono = between(w, 0, 1000000);
-  forget_documents(w);
-  memset(w->alive, 0, sizeof(w->alive));
-  if (w->image_len == 0) {
-    cm_lifecycle_init(&w->lc, w->options->profile, BUILD_DATE, draw(w));
-    return 0;
-  }
-  if (cm_lifecycle_decode(&w->lc, w->image, (size_t)w->image_len) != 0) {
-    return violated(w, "an image that was written cannot be read");
-  }
-  cm_lifecycle_resume(&w->lc, w->options->profile, BUILD_DATE, draw(w));
-  for (size_t i = 0; i < CM_SLOTS; i++) {
-    if (w->lc.slots[i].state != CM_CERT_EMPTY) {
-      w->alive[key_of(&w->lc.slots[i]) % KEYS] = key_of(&w->lc.slots[i]);
-    }
-  }
-  return 0;
-}
-
-static void generate(world *w, cm_result *result) {
-  uint64_t key = ++w->last_key;
-
-  memset(result->sha256, 0x5a, sizeof(result->sha256));
-  memset(result->key_id, 0, sizeof(result->key_id));
-  memset(result->serial, 0x11, sizeof(result->serial));
-  memcpy(result->sha256, &key, sizeof(key));
-  memcpy(result->key_id, &key, sizeof(key));
-  memcpy(result->serial, &key, sizeof(key));
-  if (w->fault == LIFECYCLE_SIM_RANDOM && chance(w, 500)) {
-    /* A generator that is stuck. */
-    memcpy(result->serial, w->last_serial, sizeof(result->serial));
-  }
-  memcpy(w->last_serial, result->serial, sizeof(w->last_serial));
-  result->random = (uint32_t)draw(w);
-  w->alive[key % KEYS] = key;
-  w->report->certificates++;
-}
-
-static int persist(world *w) {
-  uint8_t image[CM_LIFECYCLE_ENCODED_MAX];
-  int len = cm_lifecycle_encode(&w->lc, image, sizeof(image));
-
-  if (len < 0) {
-    (void)violated(w, "the image does not fit");
-    return CM_ERR_NOBUF;
-  }
-  /* A write that fails may have reached the disk nevertheless. */
-  if (w->fault != LIFECYCLE_SIM_DISK || chance(w, 100)) {
-    memcpy(w->image, image, (size_t)len);
-    w->image_len = len;
-  }
-  return w->fault == LIFECYCLE_SIM_DISK ? -1 : 0;
-}
-
-static int publish(world *w) {
-  cm_document doc;
-
-  if (w->fault == LIFECYCLE_SIM_PUBLISH) {
-    return -1;
-  }
-  cm_lifecycle_document(&w->lc, &doc);
-  if (doc.seq != w->out.seq || doc.seq <= w->max_seq) {
-    (void)violated(w, "the number of the document did not grow");
-  }
-  w->max_seq = doc.seq;
-  w->current =
-      (document){.known = doc.active != NULL, .valid_until = doc.valid_until};
-  if (doc.active != NULL) {
-    w->current.keys[0] = key_of(doc.active);
-  }
-  if (doc.standby != NULL) {
-    w->current.keys[1] = key_of(doc.standby);
-  }
-  return 0;
-}
-
-static int destroy(world *w, uint64_t id) {
-  const cm_slot *slot = cm_lifecycle_find(&w->lc, id);
-
-  if (slot->state != CM_CERT_REVOKED && w->lc.doubt > 0 && !slot->doubtful &&
-      slot->parked) {
-    (void)violated(w, "a certificate was destroyed by a jump of the clock");
-  }
-  if (slot == cm_lifecycle_active(&w->lc) ||
-      slot == cm_lifecycle_standby(&w->lc)) {
-    (void)violated(w, "a certificate in use was destroyed");
-  }
-  w->alive[key_of(slot) % KEYS] = 0;
-  return 0;
-}
-
-static int carry_out(world *w, cm_result *result) {
-  const cm_slot *slot;
-
-  switch (w->out.action) {
-  case CM_ACTION_NONE:
-    break;
-  case CM_ACTION_GENERATE:
-    if (w->fault == LIFECYCLE_SIM_RANDOM && chance(w, 800)) {
-      return CM_ERR_RANDOM;
-    }
-    if (w->out.not_after - w->out.not_before > 1209599) {
-      (void)violated(w, "a certificate would be valid for too long");
-    }
-    if (w->lc.wall < BUILD_DATE) {
-      (void)violated(w, "a certificate was made before the build date");
-    }
-    generate(w, result);
-    return 0;
-  case CM_ACTION_PERSIST:
-    return persist(w);
-  case CM_ACTION_PUBLISH:
-    return publish(w);
-  case CM_ACTION_ACTIVATE:
-    slot = cm_lifecycle_find(&w->lc, w->out.id);
-    if (slot == NULL || w->alive[key_of(slot) % KEYS] != key_of(slot)) {
-      (void)violated(w, "a certificate without a key was to be activated");
-      return -1;
-    }
-    if (w->fault == LIFECYCLE_SIM_ACTIVATE) {
-      return CM_ERR_NOMEM;
-    }
-    w->report->swaps++;
-    return 0;
-  case CM_ACTION_CLOSE:
-    return 0;
-  case CM_ACTION_DESTROY:
-    return destroy(w, w->out.id);
-  }
-  return 0;
-}
-
-static int check(world *w) {
+int world_check(world *w) {
   static const char *const texts[] = {
       "",
       "invariant 1: something is served that is not durable or published",
@@ -303,286 +102,387 @@ static int check(world *w) {
       "invariant 5: a document's number is not reserved",
       "invariant 6: something is valid for too long",
   };
-  const cm_slot *serving = cm_lifecycle_serving(&w->lc, w->truth + w->error);
-  int rv = cm_lifecycle_check(&w->lc);
+  int rv = cm_lifecycle_check(w->lc);
 
+  w->report->steps++;
   if (rv != 0) {
-    return violated(w, texts[rv]);
-  }
-  if (serving != NULL && w->alive[key_of(serving) % KEYS] != key_of(serving)) {
-    return violated(w, "something is served whose key is gone");
+    return world_violated(w, texts[rv]);
   }
   return w->report->violation == NULL ? 0 : -1;
 }
 
-/* Steps until there is nothing more to do now. */
-static int settle(world *w, cm_command command) {
-  cm_input in;
+/* --- faults ------------------------------------------------------------- */
 
-  memset(&in, 0, sizeof(in));
-  in.command = command;
-  for (int n = 0; n < STEPS_AT_ONCE; n++) {
-    int crash = chance(w, w->crash_odds), before = chance(w, 500);
+static int index_of(unsigned kind) {
+  int i = 0;
 
-    in.wall = w->truth + w->error;
-    in.mono = w->mono;
-    cm_lifecycle_step(&w->lc, &in, &w->out);
-    w->report->steps++;
-    trace_events(w);
-    if (check(w) != 0) {
-      return -1;
-    }
-    memset(&in, 0, sizeof(in));
-    if (w->out.action == CM_ACTION_NONE) {
-      if (w->out.wait < 1) {
-        return violated(w, "no action and no time to wait");
-      }
-      return 0;
-    }
-    if (!crash || !before) {
-      in.result.action = w->out.action;
-      in.result.status = carry_out(w, &in.result);
-    }
-    if (crash) {
-      trace_line(w, "crash", (int64_t)w->out.action);
-      w->report->crashes++;
-      w->truth += spread(w, HOUR / 4);
-      if (boot(w) != 0) {
-        return -1;
-      }
-      memset(&in, 0, sizeof(in));
-    }
+  while ((1U << i) != kind) {
+    i++;
   }
-  return violated(w, "it turns in circles");
+  return i;
+}
+
+int world_fault(const world *w, unsigned kind) {
+  return w->fault_end[index_of(kind)] != 0;
+}
+
+int world_crashes(world *w) {
+  return world_fault(w, LIFECYCLE_SIM_CRASH) && world_chance(w, 200);
+}
+
+void world_crashed(world *w, int action) {
+  world_trace(w, "crash", action);
+  w->report->crashes++;
+  w->truth += world_spread(w, HOUR / 4);
+  w->mono = world_between(w, 0, 1000000);
+}
+
+static void begin(world *w, unsigned kind, int64_t length) {
+  w->fault_end[index_of(kind)] = w->truth + length;
 }
 
 /* --- the clients -------------------------------------------------------- */
 
-static void fetch(world *w) {
-  document *doc = &w->documents[w->ndocuments++ % DOCUMENTS];
+static int names(const document *doc, uint64_t key) {
+  return key != 0 && (doc->keys[0] == key || doc->keys[1] == key);
+}
+
+/* Whether a client whose clock is right may use a server whose clock is so
+   much off. */
+static int is_near(const world *w, int64_t error) {
+  cm_promise promise;
+
+  cm_profile_promise(&promise, w->options->profile);
+  return error <= w->options->profile->slack && error > -promise.slow;
+}
+
+static void fetch(world *w, clients *c) {
+  learnt *l = &c->learnt[c->nlearnt++ % DOCUMENTS];
+  document *doc = &l->doc;
 
   *doc = w->current;
-  doc->fetched = w->truth;
-  doc->rotations = w->rotations;
-  doc->revocations = w->revocations;
-  doc->long_faults = w->long_faults;
-  doc->regular = w->error >= -RIGHT && w->error <= RIGHT &&
-                 w->truth - w->last_long_clock >= AFTERMATH;
-  if (doc->known && doc->regular && w->truth - w->last_clock >= AFTERMATH &&
-      w->lc.state == CM_STATE_HEALTHY &&
-      doc->valid_until < w->truth + w->options->profile->active &&
-      w->truth - w->last_operator >= AFTERMATH) {
-    (void)violated(w, "HEALTHY, and its document runs out too soon");
+  doc->fetched = w->stale_since != 0 ? w->stale_since : w->truth;
+  doc->known = doc->known && is_near(w, w->error);
+  l->wall = doc->fetched + w->error;
+  if (doc->known && w->error == 0 && w->lc->state == CM_STATE_HEALTHY &&
+      doc->valid_until < w->truth + w->options->profile->active) {
+    (void)world_violated(w, "HEALTHY, and its document runs out too soon");
   }
 }
 
 /* A client whose clock is |skew| seconds ahead. */
-static int connect_one(world *w, const document *doc, int64_t skew) {
-  const cm_slot *slot = cm_lifecycle_serving(&w->lc, w->truth + w->error);
+static int connect_one(world *w, const served *now, int64_t skew) {
   int64_t clock = w->truth + skew;
 
-  if (slot == NULL) {
-    return violated(w, "a client found nothing served");
+  if (clock < now->not_before) {
+    return world_violated(w, "a client with a slow clock refused");
   }
-  if (key_of(slot) != doc->keys[0] && key_of(slot) != doc->keys[1]) {
-    return violated(w, "a client did not know the hash");
-  }
-  if (clock < slot->not_before) {
-    return violated(w, "a client with a slow clock refused");
-  }
-  if (clock > slot->not_after) {
-    return violated(w, "a client with a fast clock refused");
+  if (clock > now->not_after) {
+    return world_violated(w, "a client with a fast clock refused");
   }
   w->report->connects++;
   return 0;
 }
 
-static int connect_all(world *w) {
+static int connect_all(world *w, clients *c, const served *now) {
+  const cm_profile *profile = w->options->profile;
+  int64_t slow, fast, cached;
   cm_promise promise;
 
-  cm_profile_promise(&promise, w->options->profile);
-  promise.slow += w->options->slower;
-  promise.fast += w->options->faster;
-  promise.cached += w->options->older;
-  if (w->error < -RIGHT || w->error > RIGHT) {
+  cm_profile_promise(&promise, profile);
+  cached = promise.cached + w->options->older;
+  slow = promise.slow + w->options->slower - (w->error > 0 ? w->error : 0);
+  fast = promise.fast + w->options->faster - (w->error < 0 ? -w->error : 0);
+  if (w->truth < c->ahead_until && c->ahead > w->error) {
+    slow -= c->ahead - (w->error > 0 ? w->error : 0);
+  }
+  if (now->key == c->early_key) {
+    slow -= c->early;
+  }
+  if (slow < 0 || fast < 0) {
     return 0;
   }
   for (size_t i = 0; i < DOCUMENTS; i++) {
-    const document *doc = &w->documents[i];
-    int64_t slow = promise.slow, fast = promise.fast;
+    const learnt *l = &c->learnt[i];
+    const document *doc = &l->doc;
 
-    if (!doc->known || w->truth - doc->fetched > promise.cached ||
-        w->truth >= doc->valid_until + w->options->older || !doc->regular ||
-        doc->revocations != w->revocations ||
-        w->rotations - doc->rotations > 1 ||
-        doc->long_faults != w->long_faults) {
+    if (!doc->known || w->truth - doc->fetched > cached ||
+        w->truth + w->error - l->wall > cached ||
+        w->truth >= doc->valid_until + w->options->older ||
+        w->truth + w->error >= doc->valid_until + w->options->older) {
       continue;
     }
-    if (w->truth - w->last_operator < AFTERMATH) {
-      slow = promise.hot ? 22 * HOUR : 0;
-      if (slow > promise.slow) {
-        slow = promise.slow;
-      }
-      if (!promise.hot) {
-        continue;
-      }
+    if (now->key == 0) {
+      return world_violated(w, "a client found nothing served");
     }
-    if (w->error != 0 || w->truth - w->last_clock < AFTERMATH) {
-      slow = fast = RIGHT;
+    if (!names(doc, now->key)) {
+      world_trace(w, "its document was fetched at", doc->fetched - START);
+      return world_violated(w, "a client did not know the hash");
     }
-    if (connect_one(w, doc, -slow) != 0 || connect_one(w, doc, fast) != 0 ||
-        connect_one(w, doc, between(w, -slow, fast)) != 0) {
-      trace_line(w, "its document was fetched at", doc->fetched - START);
+    if (connect_one(w, now, -slow) != 0 || connect_one(w, now, fast) != 0 ||
+        connect_one(w, now, world_between(w, -slow, fast)) != 0) {
+      world_trace(w, "its document was fetched at", doc->fetched - START);
       return -1;
     }
   }
   return 0;
 }
 
-/* --- faults ------------------------------------------------------------- */
+static int look(world *w, clients *c) {
+  const cm_profile *profile = w->options->profile;
+  int64_t planned;
+  served now = {0, 0, 0};
 
-/* Lets |seconds| go by; asleep, the monotonic clock stands. */
-static void pass(world *w, int64_t seconds, int asleep) {
-  w->truth += seconds;
-  if (!asleep) {
-    w->mono += seconds;
+  if (!w->ops->serving(w, &now)) {
+    now.key = 0;
   }
+  if (w->report->violation != NULL) {
+    return -1;
+  }
+  if (now.key != c->last.key) {
+    planned = now.not_before + profile->backdate + profile->standby;
+    if (now.key != 0 && c->operated && planned > w->truth) {
+      c->early_key = now.key;
+      c->early = planned - w->truth;
+    }
+    c->operated = 0;
+  } else if (w->truth < c->next_connect) {
+    return 0;
+  }
+  c->last = now;
+  c->next_connect = w->truth + CONNECT_EVERY;
+  return connect_all(w, c, &now);
 }
 
-static int operate(world *w) {
+/* --- what happens ------------------------------------------------------- */
+
+/* Hashes do not count any more, but those that name |key|. */
+static void forget(world *w, clients *c, uint64_t key) {
+  for (size_t i = 0; i < DOCUMENTS; i++) {
+    c->learnt[i].doc.known &= names(&c->learnt[i].doc, key);
+  }
+  w->current.known &= names(&w->current, key);
+}
+
+static int operate(world *w, clients *c) {
   static const cm_command commands[] = {CM_COMMAND_ROTATE, CM_COMMAND_ROTATE,
                                         CM_COMMAND_ROTATE_FORCED,
                                         CM_COMMAND_REVOKE, CM_COMMAND_RESET};
-  cm_command command = commands[between(w, 0, 4)];
+  cm_command command = commands[world_between(w, 0, 4)];
+  const cm_slot *standby = cm_lifecycle_standby(w->lc);
+  int64_t wall = w->truth + w->error;
+  uint64_t next = 0;
 
-  trace_line(w, "command", (int64_t)command);
-  w->last_operator = w->truth;
-  if (command == CM_COMMAND_REVOKE || command == CM_COMMAND_RESET) {
-    w->revocations++;
-  } else {
-    const cm_slot *standby = cm_lifecycle_standby(&w->lc);
-    w->rotations++;
-    /* Hashes that were learnt before the standby's go by this. */
-    for (size_t i = 0; i < DOCUMENTS; i++) {
-      document *doc = &w->documents[i];
-      if (standby == NULL || (key_of(standby) != doc->keys[0] &&
-                              key_of(standby) != doc->keys[1])) {
-        doc->known = 0;
-      }
-    }
+  if (standby != NULL && standby->published && standby->not_before <= wall &&
+      command != CM_COMMAND_RESET) {
+    next = w->ops->key(standby);
   }
-  return settle(w, command);
-}
-
-static int begin_fault(world *w) {
-  static const unsigned kinds[] = {
-      LIFECYCLE_SIM_CRASH,    LIFECYCLE_SIM_DISK,   LIFECYCLE_SIM_RANDOM,
-      LIFECYCLE_SIM_CLOCK,    LIFECYCLE_SIM_SLEEP,  LIFECYCLE_SIM_OPERATOR,
-      LIFECYCLE_SIM_ACTIVATE, LIFECYCLE_SIM_PUBLISH};
-  unsigned kind = kinds[between(w, 0, 7)];
-  int64_t length = 0;
-
-  w->next_fault = w->truth + between(w, HOUR, 20 * DAY);
-  if ((kind & w->options->faults) == 0) {
-    return 0;
+  world_trace(w, "command", (int64_t)command);
+  if (w->ops->settle(w, command) != 0) {
+    return -1;
   }
-  trace_line(w, "fault", (int64_t)kind);
-  switch (kind) {
-  case LIFECYCLE_SIM_CRASH:
-    if (chance(w, 300)) {
-      /* Switched off. */
-      w->truth += spread(w, 30 * DAY);
-      w->report->crashes++;
-      return boot(w);
-    }
-    w->crash_odds = 200;
-    length = spread(w, 12 * DAY);
-    break;
-  case LIFECYCLE_SIM_SLEEP:
-    pass(w, spread(w, 30 * DAY), 1);
-    return 0;
-  case LIFECYCLE_SIM_OPERATOR:
-    return operate(w);
-  case LIFECYCLE_SIM_CLOCK:
-    length = chance(w, 700) ? spread(w, 50 * MINUTE) : spread(w, 10 * DAY);
-    w->is_long = length > 50 * MINUTE;
-    w->long_faults += (unsigned)w->is_long;
-    w->clock_error = spread(w, 50 * YEAR) * (chance(w, 500) ? 1 : -1);
-    trace_line(w, "clock", w->clock_error);
-    w->error = w->clock_error;
-    break;
-  case LIFECYCLE_SIM_ACTIVATE:
-    length = spread(w, 15 * MINUTE);
-    break;
-  default:
-    length = spread(w, 5 * DAY);
-    break;
+  if (w->refused == CM_COMMAND_ACCEPTED) {
+    forget(w, c, next);
+    c->operated = 1;
   }
-  w->fault = kind;
-  w->fault_end = w->truth + length;
-  w->next_fault = w->fault_end + between(w, HOUR, 20 * DAY);
   return 0;
 }
 
-static void end_fault(world *w) {
-  trace_line(w, "end of fault", (int64_t)w->fault);
-  if (w->fault == LIFECYCLE_SIM_CLOCK) {
-    w->last_clock = w->truth;
-    if (w->is_long) {
-      w->last_long_clock = w->truth;
-    }
-    w->error = 0;
+/* The wall clock jumps, and |seconds| later it jumps back. */
+static void set_clock(world *w, clients *c) {
+  int64_t length = world_chance(w, 700) ? world_spread(w, TRUSTED)
+                                        : world_spread(w, 10 * DAY);
+
+  w->error = world_spread(w, 50 * YEAR) * (world_chance(w, 500) ? 1 : -1);
+  world_trace(w, "clock", w->error);
+  if (w->error > 0) {
+    c->ahead = w->error < w->options->profile->slack
+                   ? w->error
+                   : w->options->profile->slack;
+    c->ahead_until = INT64_MAX;
   }
-  w->crash_odds = 0;
-  w->fault = 0;
-  w->fault_end = INT64_MAX;
+  if (!is_near(w, w->error) && length > TRUSTED) {
+    forget(w, c, 0);
+  }
+  begin(w, LIFECYCLE_SIM_CLOCK, length);
 }
 
-static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
+static int begin_fault(world *w, clients *c) {
+  const cm_profile *profile = w->options->profile;
+  unsigned kind = 1U << world_between(w, 0, LIFECYCLE_SIM_KINDS - 1);
+  int64_t room;
+
+  w->next_fault = w->truth + world_between(w, HOUR, 20 * DAY);
+  if ((kind & w->options->faults) == 0 || world_fault(w, kind)) {
+    return 0;
+  }
+  world_trace(w, "fault", (int64_t)kind);
+  switch (kind) {
+  case LIFECYCLE_SIM_CRASH:
+    if (world_chance(w, 300)) {
+      /* Switched off. */
+      w->truth += world_spread(w, 30 * DAY);
+      w->mono = world_between(w, 0, 1000000);
+      w->report->crashes++;
+      return w->ops->boot(w);
+    }
+    begin(w, kind, world_spread(w, 12 * DAY));
+    return 0;
+  case LIFECYCLE_SIM_SLEEP:
+    /* The monotonic clock stands. */
+    w->truth += world_spread(w, 30 * DAY);
+    return 0;
+  case LIFECYCLE_SIM_OPERATOR:
+    return operate(w, c);
+  case LIFECYCLE_SIM_CLOCK:
+    set_clock(w, c);
+    return 0;
+  case LIFECYCLE_SIM_ACTIVATE:
+    /* A swap is tried again after ten minutes at the latest; the slack is
+       there for that. */
+    room = profile->slack - profile->jitter_max - 13 * MINUTE;
+    begin(w, kind, world_spread(w, room > 1 ? room : 1));
+    return 0;
+  default:
+    begin(w, kind, world_spread(w, 5 * DAY));
+    return 0;
+  }
+}
+
+static void end_fault(world *w, clients *c, unsigned kind) {
+  world_trace(w, "end of fault", (int64_t)kind);
+  w->fault_end[index_of(kind)] = 0;
+  if (kind == LIFECYCLE_SIM_CLOCK) {
+    w->error = 0;
+    if (c->ahead_until == INT64_MAX) {
+      c->ahead_until = w->truth + AFTERMATH;
+    }
+  }
+}
+
+static int end_faults(world *w, clients *c) {
+  int n = 0;
+
+  for (int i = 0; i < LIFECYCLE_SIM_KINDS; i++) {
+    if (w->fault_end[i] != 0 && w->truth >= w->fault_end[i]) {
+      end_fault(w, c, 1U << i);
+      n++;
+    }
+  }
+  return n;
+}
+
+/* Notes since when the server hands out what it would rather not. */
+static void judge_document(world *w) {
+  cm_document doc;
+  uint64_t active = 0, standby = 0;
+
+  cm_lifecycle_document(w->lc, &doc);
+  if (doc.active != NULL) {
+    active = w->ops->key(doc.active);
+  }
+  if (doc.standby != NULL) {
+    standby = w->ops->key(doc.standby);
+  }
+  if (!w->current.known ||
+      (active == w->current.keys[0] && standby == w->current.keys[1])) {
+    w->stale_since = 0;
+  } else if (w->stale_since == 0) {
+    w->stale_since = w->truth;
+  }
+}
+
+/* Lets time go by until something is due. */
+static void pass(world *w) {
+  int64_t wait = w->wait;
+
+  for (int i = 0; i < LIFECYCLE_SIM_KINDS; i++) {
+    if (w->fault_end[i] != 0 && w->fault_end[i] - w->truth < wait) {
+      wait = w->fault_end[i] - w->truth;
+    }
+  }
+  if (w->next_fault - w->truth < wait) {
+    wait = w->next_fault - w->truth;
+  }
+  if (wait < 1) {
+    wait = 1;
+  }
+  w->truth += wait;
+  w->mono += wait;
+  if (w->lc->state == CM_STATE_HEALTHY) {
+    w->report->healthy += wait;
+  }
+}
+
+static int live(world *w, clients *c) {
+  int64_t end = START + w->options->days * DAY;
+
+  while (w->truth < end) {
+    if (w->ops->settle(w, CM_COMMAND_NONE) != 0) {
+      return -1;
+    }
+    judge_document(w);
+    if (look(w, c) != 0) {
+      return -1;
+    }
+    if (w->truth >= c->next_fetch) {
+      fetch(w, c);
+      c->next_fetch = w->truth + world_between(w, HOUR, 20 * HOUR);
+    }
+    if (w->report->violation != NULL) {
+      return -1;
+    }
+    pass(w);
+    if (end_faults(w, c) == 0 && w->truth >= w->next_fault &&
+        begin_fault(w, c) != 0) {
+      return -1;
+    }
+  }
+  return 0;
+}
 
 int lifecycle_sim_run(const lifecycle_sim_options *options,
                       lifecycle_sim_report *report) {
-  static world w;
-  int64_t end = START + options->days * DAY, next_fetch = START;
+  world w;
+  clients c;
+  int rv;
 
   memset(&w, 0, sizeof(w));
+  memset(&c, 0, sizeof(c));
   memset(report, 0, sizeof(*report));
   w.options = options;
   w.report = report;
-  w.prng = options->seed;
+  w.ops = options->real ? &lifecycle_real : &lifecycle_stub;
+  sim_random_seed(&w.random, options->seed);
   w.truth = START;
-  w.fault_end = INT64_MAX;
-  w.next_fault = START + between(&w, 0, 20 * DAY);
-  w.last_operator = w.last_clock = w.last_long_clock = START - 2 * AFTERMATH;
-  if (boot(&w) != 0) {
-    return -1;
+  w.mono = world_between(&w, 0, 1000000);
+  w.next_fault = START + world_between(&w, 0, 20 * DAY);
+  rv = w.ops->boot(&w);
+  if (rv == 0) {
+    rv = live(&w, &c);
   }
-  while (w.truth < end) {
-    int64_t wait, before;
+  w.ops->end(&w);
+  return rv;
+}
 
-    if (settle(&w, CM_COMMAND_NONE) != 0 || connect_all(&w) != 0) {
-      return -1;
-    }
-    if (w.truth >= next_fetch) {
-      fetch(&w);
-      next_fetch = w.truth + between(&w, HOUR, 20 * HOUR);
-    }
-    if (report->violation != NULL) {
-      return -1;
-    }
-    wait = min64(w.out.wait, w.fault_end - w.truth);
-    wait = min64(wait, w.fault == 0 ? w.next_fault - w.truth : wait);
-    before = w.truth;
-    pass(&w, wait > 1 ? wait : 1, 0);
-    if (w.lc.state == CM_STATE_HEALTHY) {
-      report->healthy += w.truth - before;
-    }
-    if (w.truth >= w.fault_end) {
-      end_fault(&w);
-    } else if (w.fault == 0 && w.truth >= w.next_fault &&
-               begin_fault(&w) != 0) {
-      return -1;
-    }
-  }
-  return 0;
+void lifecycle_sim_draw_profile(cm_profile *profile, uint64_t seed) {
+  sim_random random;
+
+  sim_random_seed(&random, seed ^ UINT64_C(0xcab1e));
+  do {
+    cm_profile *p = profile;
+    p->backdate = 300 + (int64_t)sim_random_below(&random, 3 * DAY);
+    p->active = HOUR + (int64_t)sim_random_below(&random, 10 * DAY);
+    /* Half of them hot. */
+    p->standby =
+        sim_random_chance(&random, 500000)
+            ? p->active
+            : (int64_t)sim_random_below(&random, (uint64_t)p->active + 1);
+    p->guard = 300 + (int64_t)sim_random_below(&random, 3 * DAY);
+    p->slack = 1 + (int64_t)sim_random_below(&random, (uint64_t)p->guard);
+    p->jitter_max = (int64_t)sim_random_below(&random, (uint64_t)p->slack);
+    p->jitter_min =
+        (int64_t)sim_random_below(&random, (uint64_t)p->jitter_max + 1);
+    p->max_age = 1 + (int64_t)sim_random_below(&random, 2 * HOUR);
+  } while (cm_profile_check(profile) != NULL);
 }

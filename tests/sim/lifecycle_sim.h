@@ -38,13 +38,17 @@
 #define LIFECYCLE_SIM_OPERATOR 32
 #define LIFECYCLE_SIM_ACTIVATE 64
 #define LIFECYCLE_SIM_PUBLISH 128
-#define LIFECYCLE_SIM_ALL 255
+#define LIFECYCLE_SIM_FSYNC 256
+#define LIFECYCLE_SIM_ALL 511
+#define LIFECYCLE_SIM_KINDS 9
 
 typedef struct lifecycle_sim_options {
   uint64_t seed;
   int64_t days;
   unsigned faults;
   const cm_profile *profile;
+  /* Real certificates, made by a cm_manager. */
+  int real;
   /* By how much the clients go beyond what is promised, in seconds: their
      clocks, and the age of their hashes.  The world then has to object. */
   int64_t slower;
@@ -71,5 +75,8 @@ typedef struct lifecycle_sim_report {
 /* Runs one world.  Returns 0, or -1 if something was violated. */
 int lifecycle_sim_run(const lifecycle_sim_options *options,
                       lifecycle_sim_report *report);
+
+/* A profile that passes its check and has no name, drawn from |seed|. */
+void lifecycle_sim_draw_profile(cm_profile *profile, uint64_t seed);
 
 #endif
