@@ -416,6 +416,8 @@ static void drain(quic_conn *conn, uint64_t now) {
   conn->end.by_peer = 1;
   conn->end.type = ccerr->type;
   conn->end.error_code = ccerr->error_code;
+  conn->end.reason = ccerr->reason;
+  conn->end.reason_len = ccerr->reasonlen;
   end_protocol(conn);
 }
 

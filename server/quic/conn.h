@@ -141,16 +141,22 @@ typedef enum quic_conn_state {
   QUIC_CONN_DEAD
 } quic_conn_state;
 
-/* Why a connection ended, for the log and for counters. */
+/* Why a connection ended, for the log and for counters.  Who the peer was and
+   which certificate it was shown, the connection itself tells. */
 typedef struct quic_conn_end {
   /* Whether the handshake was ever completed. */
   int established;
   /* Whether the peer sent the CONNECTION_CLOSE. */
   int by_peer;
+  /* Nothing was heard for too long, in or after the handshake. */
   int idle;
-  /* ngtcp2_ccerr.type and .error_code. */
+  /* ngtcp2_ccerr.type and .error_code.  Neither side closed it: NO_ERROR. */
   ngtcp2_ccerr_type type;
   uint64_t error_code;
+  /* What the peer said with it: any octets at all, or NULL.  They stay as long
+     as the connection. */
+  const uint8_t *reason;
+  size_t reason_len;
 } quic_conn_end;
 
 typedef struct quic_conn_limits {

@@ -18,6 +18,9 @@
 
 #define SCIDS_MAX 64
 
+/* RFC 8446 section 6. */
+#define ALERT_CERTIFICATE_REVOKED 44
+
 typedef struct stateless {
   udp_address remote, local;
   size_t len;
@@ -246,8 +249,17 @@ static quic_conn *accept_conn(quic_endpoint *endpoint, const udp_datagram *in,
   }
   memset(&config, 0, sizeof(config));
   config.scid.datalen = QUIC_SCIDLEN;
-  if (endpoint->nconns >= endpoint->config.connections_max ||
-      timer_heap_reserve(&endpoint->timers, endpoint->nconns + 1) != 0 ||
+  if (endpoint->nconns >= endpoint->config.connections_max) {
+    ++endpoint->counters.connections_refused;
+    return NULL;
+  }
+  if ((endpoint->config.on_initial &&
+       endpoint->config.on_initial(endpoint->config.user) != 0) ||
+      !endpoint->tls) {
+    ++endpoint->counters.initials_ignored;
+    return NULL;
+  }
+  if (timer_heap_reserve(&endpoint->timers, endpoint->nconns + 1) != 0 ||
       fill_random(endpoint, config.scid.data, QUIC_SCIDLEN) != 0) {
     ++endpoint->counters.connections_refused;
     return NULL;
@@ -428,6 +440,43 @@ void quic_endpoint_shutdown(quic_endpoint *endpoint, uint64_t now) {
     quic_conn_close(conn, &ccerr, now);
     quic_endpoint_wake(endpoint, conn);
   }
+}
+
+size_t quic_endpoint_close_certificate(quic_endpoint *endpoint,
+                                       const uint8_t sha256[CM_HASH_LEN],
+                                       uint64_t now) {
+  static const char reason[] = "certificate revoked";
+  quic_conn *conn;
+  size_t n = 0;
+
+  for (conn = endpoint->conns; conn; conn = conn->all_next) {
+    ngtcp2_ccerr ccerr;
+
+    if (conn->state != QUIC_CONN_OPEN ||
+        memcmp(quic_conn_certificate_hash(conn), sha256, CM_HASH_LEN) != 0) {
+      continue;
+    }
+    ngtcp2_ccerr_default(&ccerr);
+    ngtcp2_ccerr_set_tls_alert(&ccerr, ALERT_CERTIFICATE_REVOKED,
+                               (const uint8_t *)reason, sizeof(reason) - 1);
+    quic_conn_close(conn, &ccerr, now);
+    quic_endpoint_wake(endpoint, conn);
+    ++n;
+  }
+  return n;
+}
+
+int quic_endpoint_holds_certificate(const quic_endpoint *endpoint,
+                                    const uint8_t sha256[CM_HASH_LEN]) {
+  const quic_conn *conn;
+
+  for (conn = endpoint->conns; conn; conn = conn->all_next) {
+    if (conn->state != QUIC_CONN_DEAD &&
+        memcmp(quic_conn_certificate_hash(conn), sha256, CM_HASH_LEN) == 0) {
+      return 1;
+    }
+  }
+  return 0;
 }
 
 size_t quic_endpoint_connections(const quic_endpoint *endpoint) {

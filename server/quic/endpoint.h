@@ -26,6 +26,8 @@ typedef struct quic_endpoint_counters {
   uint64_t packets_dropped;
   uint64_t connections_accepted;
   uint64_t connections_refused; /* for want of memory or room */
+  /* Initials that found no certificate to be served with. */
+  uint64_t initials_ignored;
   uint64_t handshakes_completed;
   uint64_t handshakes_failed;
   uint64_t version_negotiations;
@@ -42,6 +44,14 @@ typedef struct quic_endpoint_config {
   const quic_service *services;
   size_t nservices;
   size_t connections_max;
+  /*
+   * Asked for each Initial that would open a connection, before anything is
+   * allocated for it: 0 lets it, anything else drops it in silence.  It may
+   * call quic_endpoint_set_tls(), which then holds for this Initial too, and
+   * quic_endpoint_close_certificate(); nothing else that is not const.  May be
+   * NULL.
+   */
+  int (*on_initial)(void *user);
   /* A connection has ended and is freed when this returns.  May be NULL. */
   void (*on_end)(void *user, const quic_conn *conn, const quic_conn_end *end);
   void *user;
@@ -51,7 +61,8 @@ typedef struct quic_endpoint_config {
 void quic_conn_limits_default(quic_conn_limits *limits);
 
 /*
- * Takes over the caller's reference to |tls|, on success only.  QUIC_ERR_NOMEM,
+ * Takes over the caller's reference to |tls|, on success only.  NULL: new
+ * Initials are ignored until quic_endpoint_set_tls().  QUIC_ERR_NOMEM,
  * QUIC_ERR_FAILED if |config->random| gave nothing.
  */
 int quic_endpoint_new(quic_endpoint **pendpoint,
@@ -61,8 +72,25 @@ int quic_endpoint_new(quic_endpoint **pendpoint,
 void quic_endpoint_free(quic_endpoint *endpoint);
 
 /* From now on new handshakes are made under |tls|, whose reference is taken
-   over.  Connections that are there go on undisturbed. */
+   over; NULL: there are none, new Initials are ignored.  Connections that are
+   there go on undisturbed. */
 void quic_endpoint_set_tls(quic_endpoint *endpoint, tls_context *tls);
+
+/*
+ * Closes all connections made under the certificate with this hash, those in
+ * the middle of their handshake too: CONNECTION_CLOSE with the TLS alert
+ * certificate_revoked (RFC 8446 section 6.2) as CRYPTO_ERROR (RFC 9001 section
+ * 4.8), 0x12c, whatever protocol they speak.  The packets go out with
+ * quic_endpoint_send().  Returns how many there were.
+ */
+size_t quic_endpoint_close_certificate(quic_endpoint *endpoint,
+                                       const uint8_t sha256[CM_HASH_LEN],
+                                       uint64_t now);
+
+/* Whether a connection made under that certificate is still there, be it only
+   to say that it is closed. */
+int quic_endpoint_holds_certificate(const quic_endpoint *endpoint,
+                                    const uint8_t sha256[CM_HASH_LEN]);
 
 /* Reads all datagrams of |in|; they may be overwritten. */
 void quic_endpoint_receive(quic_endpoint *endpoint, udp_batch *in,
