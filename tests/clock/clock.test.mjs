@@ -89,7 +89,9 @@ for (const [name, command, args, env] of /** @type {const} */ ([
 }
 
 test('leaves the clock of a program alone that has no file for it', async () => {
-  for (const env of [{}, { LD_PRELOAD: PRELOAD }]) {
+  /** @type {Record<string, string>[]} */
+  const environments = [{}, { LD_PRELOAD: PRELOAD }];
+  for (const env of environments) {
     const running = probe(PROBE, [], env);
     const want = now();
     for (const got of (await running.ask()).slice(0, 3)) near(got, want);
