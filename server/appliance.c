@@ -223,17 +223,13 @@ int appliance_new(appliance **pappliance, const appliance_config *config,
   endpoint.services = a->services;
   endpoint.nservices = sizeof(a->services) / sizeof(a->services[0]);
   endpoint.connections_max = config->connections_max;
+  endpoint.on_initial = appliance_on_initial;
   endpoint.user = a;
-  /* Until endpoints can do without: an empty context's place. */
   rv = quic_endpoint_new(&a->endpoint, &endpoint, NULL);
   if (rv != 0) {
     goto fail;
   }
   appliance_settle_certificates(a);
-  if (!a->is_serving) {
-    rv = CM_ERR_RANDOM;
-    goto fail;
-  }
   *pappliance = a;
   return 0;
 

@@ -2,6 +2,8 @@
 /* The appliance as the host of the certificate manager, and as its mouth. */
 #include "server/appliance_internal.h"
 
+#include "server/tls_probe.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +23,12 @@ static int activate(void *user, const cm_certificate *certificate) {
   tls_context *tls;
   int rv = tls_context_new(&tls, certificate, &a->tls);
 
+  if (rv == 0) {
+    rv = tls_context_probe(tls, certificate->sha256);
+    if (rv != 0) {
+      tls_context_unref(tls);
+    }
+  }
   if (rv != 0) {
     return rv == TLS_ERR_NOMEM ? CM_ERR_NOMEM : CM_ERR_SELF_CHECK;
   }
@@ -48,15 +56,17 @@ static int close_certificate(void *user, const uint8_t sha256[CM_HASH_LEN]) {
 
   if (a->is_serving && memcmp(a->served, sha256, CM_HASH_LEN) == 0) {
     /* There is no other to take its place: better nobody than this one. */
+    quic_endpoint_set_tls(a->endpoint, NULL);
     a->is_serving = 0;
   }
+  quic_endpoint_close_certificate(a->endpoint, sha256, a->now.mono);
   return 0;
 }
 
 static int holds(void *user, const uint8_t sha256[CM_HASH_LEN]) {
-  (void)user;
-  (void)sha256;
-  return 0;
+  const appliance *a = user;
+
+  return quic_endpoint_holds_certificate(a->endpoint, sha256);
 }
 
 /* ---- Events ---- */
