@@ -79,6 +79,13 @@ void cm_store_close(cm_store *store);
 int cm_store_open_posix(cm_store **pstore, const char *path,
                         const cm_random *random);
 
+/*
+ * The store in the folder that JavaScript opened before and closes after
+ * (store_web.c, libstore_web.js): OPFS in a worker, a folder on Node.  The lock
+ * is JavaScript's.  Otherwise like cm_store_open_posix().
+ */
+int cm_store_open_web(cm_store **pstore, const cm_random *random);
+
 /* --- the format, for backends ------------------------------------------- */
 
 /* Writes a slot of |seq| with |body| to |dest|, which has room for |len| +

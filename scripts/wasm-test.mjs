@@ -8,6 +8,7 @@
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { UDPSocket } from '../directsockets/node/udp_socket.mjs';
+import { TestStore } from '../tests/unit/test_store.mjs';
 
 const program = process.argv[2];
 if (!program) {
@@ -20,7 +21,8 @@ process.exitCode = 1;
 /** @type {{ default: (options: object) => Promise<unknown> }} */
 const { default: instantiate } =
   await import(pathToFileURL(resolve(program)).href);
-await instantiate({
+/** @type {{ [name: string]: unknown }} */
+const options = {
   UDPSocket,
   preRun: [
     /** @param {{ ENV: Record<string, string | undefined> }} module */
@@ -28,4 +30,6 @@ await instantiate({
       module.ENV.CMOCKA_MESSAGE_OUTPUT = process.env.CMOCKA_MESSAGE_OUTPUT;
     },
   ],
-});
+};
+options.testStore = new TestStore(options);
+await instantiate(options);

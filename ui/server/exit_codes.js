@@ -12,6 +12,7 @@ export const EXIT_CODES = Object.freeze({
   'permission-denied': 4,
   'address-not-available': 5,
   'control-refused': 6,
+  'state-refused': 7,
 });
 
 /**

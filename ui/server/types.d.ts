@@ -2,7 +2,8 @@
 // Types of what the appliance, its hosts and the page say to each other.
 
 export type ErrorCode = 'internal' | 'bad-option' | 'port-busy'
-  | 'permission-denied' | 'address-not-available' | 'control-refused';
+  | 'permission-denied' | 'address-not-available' | 'control-refused'
+  | 'state-refused';
 
 /** What fortnight_run() is started with. */
 export interface ApplianceOptions {
@@ -73,9 +74,31 @@ export interface FortnightModule {
   dsWake(): void;
 }
 
+/**
+ * Where the appliance's state is kept: a few files by name, for its store and
+ * its journal.  Whoever opens it has it alone, until close().  All is done when
+ * a function returns; each may throw, and what it throws is told to the person
+ * (certmgr/libstore_web.js).
+ */
+export interface FortnightStore {
+  /** Where that is, for a person. */
+  readonly place: string;
+  /** The whole file, which is the caller's; null if there is none. */
+  read(name: string): Uint8Array | null;
+  /** Makes |name| stand for |data|, durably.  If it throws, |name| may hold
+      anything. */
+  write(name: string, data: Uint8Array): void;
+  /** Adds |data| to the end, or leaves the file as it is. */
+  append(name: string, data: Uint8Array): void;
+  /** In the place of what |to| was. */
+  rename(from: string, to: string): void;
+  close(): void;
+}
+
 export interface FortnightModuleOptions {
   onFortnightEvents: (events: ApplianceEvent[]) => void;
   fortnightCommands: string[];
+  fortnightStore?: FortnightStore;
   print?: (text: string) => void;
   printErr?: (text: string) => void;
   locateFile?: (name: string) => string;
