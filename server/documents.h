@@ -26,9 +26,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef enum documents_error {
-  DOCUMENTS_ERR_NOMEM = -901
-} documents_error;
+typedef enum documents_error { DOCUMENTS_ERR_NOMEM = -901 } documents_error;
 
 typedef struct documents_count {
   const char *label;
@@ -73,7 +71,7 @@ typedef struct documents_request {
   const char *accept;
 } documents_request;
 
-#define DOCUMENTS_HEADERS_MAX 8
+#define DOCUMENTS_HEADERS_MAX 10
 
 typedef struct documents_header {
   const char *name; /* Static, in lower case. */
