@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * What rotations do to those who are there and to those who come: how long the
+ * server stands still, whether anybody is refused or dropped, and whether it
+ * grows.
+ */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { EPHEMERAL, NODE, ROOT, run, say, start } from './programs.mjs';
+import { table, time, whole } from './table.mjs';
+
+/**
+ * @typedef {object} Settings
+ * @property {number} rotations of the load
+ * @property {number} swaps for the pause
+ * @property {number} rate datagrams a second, for the pause
+ *
+ * @typedef {object} Row
+ * @property {string} title
+ * @property {Record<string, any>} pause what the program rotations prints
+ * @property {Record<string, any>} load
+ * @property {Memory} memory
+ *
+ * @typedef {object} Memory kB, of samples taken after each ten rotations
+ * @property {number[]} rss
+ * @property {number[]} own what no other process shares
+ */
+
+/* New sessions a second, and sessions that stay, under load. */
+const VISITS = 60;
+const STAY = 8;
+/* Datagrams a second of those. */
+const LOAD_RATE = 400;
+const WINDOW_MS = 100;
+
+/** Each serves with its state on a disk, and with none. */
+const HOSTS = [
+  { name: 'native', title: 'native', command: ['build/native/fortnight', 'serve', '--port', '0'] },
+  { name: 'node', title: 'WASM on Node', command: [NODE, 'scripts/serve-wasm.mjs', '--port', '0'] },
+];
+
+export const HOST_NAMES = HOSTS.map(({ name }) => name);
+
+/**
+ * @param {string} text of /proc/PID/smaps_rollup
+ * @param {RegExp} name
+ */
+function kilobytes(text, name) {
+  return [...text.matchAll(/^(\w+): +(\d+) kB$/gm)]
+    .filter(([, key]) => name.test(key)).reduce((sum, [, , n]) => sum + Number(n), 0);
+}
+
+/**
+ * Commands rotations of |program|.
+ * @param {import('./programs.mjs').Program} program
+ * @param {number} count
+ * @param {string[]} args
+ */
+export async function rotate(program, count, args) {
+  /** @type {Memory} */
+  const memory = { rss: [], own: [] };
+  const command = ['build/native/rotations', '--control', program.control,
+    '--rotations', String(count), '--window', String(WINDOW_MS), ...args];
+  const { lines } = await run(command, 60_000 + count * 20 * WINDOW_MS, {
+    onLine(line) {
+      if (!line.startsWith('rotation ')) return;
+      const text = readFileSync(`/proc/${program.pid}/smaps_rollup`, 'utf8');
+      memory.rss.push(kilobytes(text, /^Rss$/));
+      memory.own.push(kilobytes(text, /^Private_/));
+    },
+  });
+  const result = JSON.parse(lines[lines.length - 1]);
+  if (result.wrong > 0) throw new Error(`${command.join(' ')}: what came back is not what was sent`);
+  return { result, memory };
+}
+
+/**
+ * Sessions that stay and new ones all the time.
+ * @param {import('./programs.mjs').Program} program
+ * @param {number} count
+ */
+export function underLoad(program, count) {
+  return rotate(program, count, ['--every', '--stay', String(STAY),
+    '--rate', String(LOAD_RATE), '--visits', String(VISITS)]);
+}
+
+/**
+ * @param {string[]} names
+ * @param {Settings} settings
+ * @returns {Promise<Row[]>}
+ */
+export async function measureRotations(names, { rotations, swaps, rate }) {
+  /** @type {Row[]} */
+  const rows = [];
+  for (const { title, command } of HOSTS.filter((it) => names.includes(it.name))) {
+    for (const kept of EPHEMERAL.length > 0 ? [true, false] : [false]) {
+      // Not below /tmp, which may be memory.
+      const folder = mkdtempSync(join(ROOT, 'build/bench-'));
+      const options = kept ? ['--state', join(folder, 'state')] : EPHEMERAL;
+      const row = `${title}, ${kept ? 'state on disk' : 'nothing kept'}`;
+      /** @type {import('./programs.mjs').Program | undefined} */
+      let program;
+      try {
+        say(`${row}: ${swaps} rotations for the pause`);
+        program = await start([...command, ...options]);
+        const pause = await rotate(program, swaps, ['--rate', String(rate)]);
+        say(`${row}: ${rotations} rotations under load`);
+        const load = await underLoad(program, rotations);
+        rows.push({ title: row, pause: pause.result, load: load.result, memory: load.memory });
+      } finally {
+        await program?.stop();
+        rmSync(folder, { recursive: true, force: true });
+      }
+    }
+  }
+  return rows;
+}
+
+/** @param {number[]} values */
+function mean(values) {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+/**
+ * How |values|, one after each ten rotations, grow.
+ * @param {number[]} values
+ */
+export function growth(values) {
+  const n = values.length;
+  const quarter = Math.max(1, n >> 2);
+  const middle = (n - 1) / 2;
+  const average = mean(values);
+  let above = 0;
+  let below = 0;
+  values.forEach((value, i) => {
+    above += (i - middle) * (value - average);
+    below += (i - middle) ** 2;
+  });
+  return {
+    first: mean(values.slice(0, quarter)),
+    last: mean(values.slice(-quarter)),
+    perRotation: n > 1 ? above / below / 10 : 0,
+  };
+}
+
+/** @param {Row[]} rows */
+export function summarizeRotations(rows) {
+  return rows.map(({ title, pause, load, memory }) => ({
+    title,
+    pause: { ...pause.worst_us, p99: pause.worst_us.rotation.p99 - pause.worst_us.quiet.p99,
+      reply: pause.reply_us },
+    visits: load.visits, dropped: load.dropped, stay: load.stay, rotations: load.rotations,
+    lost: load.datagrams.offered - load.datagrams.echoed,
+    rss: growth(memory.rss), own: growth(memory.own),
+  }));
+}
+
+/**
+ * @param {Row[]} rows
+ * @param {Settings} settings
+ */
+export function printRotations(rows, { swaps, rotations, rate }) {
+  const sums = summarizeRotations(rows);
+  console.log(`\nThe pause of a rotation: the largest latency of ${whole(rate)} datagrams a second in each\n`
+    + `of ${swaps} windows of ${WINDOW_MS} ms with a rotation, and in as many without one, by turns; the\n`
+    + 'excess is of each over the quiet one before it');
+  table(['', 'p50', 'p99', 'max', 'quiet p50', 'p99', 'max', 'excess p50', 'p99', 'p99 - p99'],
+    sums.map(({ title, pause: { rotation, quiet, excess, p99 } }) => [title,
+      time(rotation.p50), time(rotation.p99), time(rotation.max),
+      time(quiet.p50), time(quiet.p99), time(quiet.max),
+      time(excess.p50), time(excess.p99), time(p99)]));
+  console.log(`${whole(rotations)} rotations under load: ${STAY} sessions that stay, new ones all the time`);
+  table(['', 'rotations', 'new/s', 'served', 'by standby', 'failed', 'dropped', 'p50', 'p99',
+    'datagrams lost'],
+  sums.map(({ title, visits, dropped, rotations: done, lost }) => [title, whole(done),
+    visits.per_second.toFixed(1), whole(visits.served), whole(visits.by_standby),
+    whole(visits.failed + visits.unstarted), whole(dropped),
+    time(visits.latency_us.p50), time(visits.latency_us.p99), whole(lost)]));
+  console.log('Memory of the server under that load, in kB: means of the first and the last quarter, and\n'
+    + 'the slope of the straight line through all samples');
+  table(['', 'resident', 'last', 'per rotation', 'its own', 'last', 'per rotation'],
+    sums.map(({ title, rss, own }) => [title,
+      whole(rss.first), whole(rss.last), rss.perRotation.toFixed(2),
+      whole(own.first), whole(own.last), own.perRotation.toFixed(2)]));
+}

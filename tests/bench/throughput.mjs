@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * What each host carries: handshakes, a stream, datagrams, beside a bare UDP
+ * echo on the same kind of socket.
+ */
+import { createSocket } from 'node:dgram';
+import { EPHEMERAL, NODE, run, say, start } from './programs.mjs';
+import { percent, table, time, whole } from './table.mjs';
+
+/**
+ * @typedef {import('./programs.mjs').Program} Program
+ *
+ * @typedef {object} Target
+ * @property {string} name
+ * @property {string} title
+ * @property {string[]} server the command that serves
+ * @property {string[]} bare the command of the bare echo
+ *
+ * @typedef {object} Settings
+ * @property {number} seconds of one load
+ * @property {number} rounds
+ * @property {number} rate datagrams a second, where it is steady
+ *
+ * @typedef {Record<string, any>} Result what load prints
+ *
+ * @typedef {object} Row
+ * @property {string} name
+ * @property {string} title
+ * @property {Record<string, Result[]>} runs by the name of the load, one a round
+ */
+
+/** @type {Target[]} */
+export const TARGETS = [
+  {
+    name: 'native',
+    title: 'native',
+    server: ['build/native/fortnight', 'serve', '--port', '0', ...EPHEMERAL],
+    bare: ['build/native/bare_echo_posix', '127.0.0.1', '0'],
+  },
+  {
+    name: 'node',
+    title: 'WASM on Node',
+    server: [NODE, 'scripts/serve-wasm.mjs', '--port', '0', ...EPHEMERAL],
+    bare: [NODE, 'tests/bench/bare_echo_node.mjs'],
+  },
+  {
+    name: 'iwa',
+    title: 'IWA in Chromium',
+    server: [NODE, 'scripts/run.mjs', '--port', '0', '--headless', ...EPHEMERAL],
+    bare: [NODE, 'tests/bench/bare_echo_iwa.mjs'],
+  },
+];
+
+/* What is run: against the server, and plain UDP against the bare echo. */
+const CLOSED = ['--window', '32', '--size', '1000'];
+/** With "--rate R". */
+const OPEN = ['--size', '1000'];
+/** @type {Record<string, {bare?: boolean, steady?: boolean, args: string[]}>} */
+const LOADS = {
+  bare: { bare: true, args: ['--mode', 'raw', ...CLOSED] },
+  datagrams: { args: ['--mode', 'datagrams', ...CLOSED] },
+  bareAtRate: { bare: true, steady: true, args: ['--mode', 'raw', ...OPEN] },
+  datagramsAtRate: { steady: true, args: ['--mode', 'datagrams', ...OPEN] },
+  handshakes: { args: ['--mode', 'handshakes', '--connections', '4'] },
+  stream: { args: ['--mode', 'stream'] },
+};
+
+/**
+ * @param {string} name
+ * @param {Program} program
+ * @param {Settings} settings
+ * @param {string[]} [more]
+ * @returns {Promise<Result>}
+ */
+async function load(name, program, { seconds, rate }, more = []) {
+  const hash = program.hash ? ['--hash', program.hash] : [];
+  const { steady, args } = LOADS[name];
+  const command = ['build/native/load', '--url', program.url, ...hash, ...args,
+    ...(steady ? ['--rate', String(rate)] : []), '--duration', String(seconds), ...more];
+  const { lines } = await run(command, (seconds + 15) * 1000);
+  const result = JSON.parse(lines[lines.length - 1]);
+  if (result.wrong > 0) throw new Error(`${command.join(' ')}: what came back is not what was sent`);
+  return result;
+}
+
+/**
+ * All hosts are up all the time and take turns: what else the machine does then
+ * falls on each of them alike.
+ * @param {Target[]} targets
+ * @param {Settings} settings
+ * @returns {Promise<Row[]>}
+ */
+export async function measure(targets, settings) {
+  const { rounds } = settings;
+  /** @type {Program[]} */
+  const started = [];
+  /** @type {Row[]} */
+  const rows = targets.map(({ name, title }) => ({ name, title, runs: {} }));
+  try {
+    for (const { title, server, bare } of targets) {
+      say(`${title}: starting`);
+      started.push(await start(server), await start(bare));
+    }
+    for (let round = 1; round <= rounds; round++) {
+      for (const [i, row] of rows.entries()) {
+        say(`${row.title}: round ${round} of ${rounds}`);
+        for (const [name, { bare }] of Object.entries(LOADS)) {
+          const result = await load(name, started[2 * i + (bare ? 1 : 0)], settings);
+          (row.runs[name] ??= []).push(result);
+          if (!result.served) say(`${row.title}: nothing came back from ${name}`);
+        }
+      }
+    }
+  } finally {
+    await Promise.all(started.map((program) => program.stop()));
+  }
+  return rows;
+}
+
+/** @returns {Promise<Program>} an address where nobody is */
+async function nobody() {
+  const socket = createSocket('udp4');
+  await new Promise((/** @type {(value?: undefined) => void} */ done) => {
+    socket.bind(0, '127.0.0.1', () => done());
+  });
+  const { port } = socket.address();
+  await new Promise((/** @type {(value?: undefined) => void} */ done) => {
+    socket.close(() => done());
+  });
+  return { url: `https://127.0.0.1:${port}/echo`, hash: '00'.repeat(32),
+    pid: 0, control: '', stop: async () => {} };
+}
+
+/**
+ * @param {Settings} settings
+ * @returns {Promise<Row>}
+ */
+export async function control(settings) {
+  /** @type {Row} */
+  const row = { name: 'control', title: 'no server', runs: {} };
+  const program = await nobody();
+  say('no server');
+  for (const name of Object.keys(LOADS)) {
+    row.runs[name] = [await load(name, program, settings, ['--connect', '1'])];
+  }
+  return row;
+}
+
+/**
+ * @param {Row} row
+ * @param {string} name
+ * @param {(result: Result) => number} value
+ * @returns {number} the median of the rounds
+ */
+function median(row, name, value) {
+  const sorted = (row.runs[name] ?? []).map(value).sort((a, b) => a - b);
+  if (sorted.length === 0) return NaN;
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+/** @param {Row} row */
+export function summary(row) {
+  const one = (/** @type {string} */ name) => ({
+    perSecond: median(row, name, (result) => result.per_second),
+    loss: median(row, name, (result) => result.loss),
+    p50: median(row, name, (result) => result.rtt_us.p50),
+    p99: median(row, name, (result) => result.rtt_us.p99),
+  });
+  return {
+    handshakes: median(row, 'handshakes', (result) => result.per_second),
+    handshakeP50: median(row, 'handshakes', (result) => result.latency_us.p50),
+    megabytes: median(row, 'stream', (result) => result.megabytes_per_second),
+    bare: one('bare'),
+    datagrams: one('datagrams'),
+    bareAtRate: one('bareAtRate'),
+    datagramsAtRate: one('datagramsAtRate'),
+  };
+}
+
+/**
+ * @param {Row[]} rows
+ * @param {Settings} settings
+ */
+export function print(rows, { seconds, rounds, rate }) {
+  const sums = rows.map((row) => ({ title: row.title, ...summary(row) }));
+  console.log('\nHandshakes (4 at a time) and one stream, echoed; the median of '
+    + `${rounds} x ${seconds} s`);
+  table(['', 'handshakes/s', 'p50', 'stream MB/s'], sums.map((s) => [
+    s.title, whole(s.handshakes), time(s.handshakeP50), s.megabytes.toFixed(1)]));
+  console.log('Datagrams of 1000 octets echoed, 32 in flight: through WebTransport, and by a bare\n'
+    + 'UDP echo on the same kind of socket');
+  table(['', 'echoes/s', 'loss', 'p50', 'p99', 'bare/s', 'loss', 'p50', 'p99', 'of bare'],
+    sums.map((s) => [s.title, ...columns(s.datagrams), ...columns(s.bare),
+      s.bare.perSecond > 0 ? percent(s.datagrams.perSecond / s.bare.perSecond) : '-']));
+  console.log(`The same at a steady ${whole(rate)} a second; the time counts from when each was due`);
+  table(['', 'echoes/s', 'loss', 'p50', 'p99', 'bare/s', 'loss', 'p50', 'p99'],
+    sums.map((s) => [s.title, ...columns(s.datagramsAtRate), ...columns(s.bareAtRate)]));
+}
+
+/** @param {{perSecond: number, loss: number, p50: number, p99: number}} of */
+function columns({ perSecond, loss, p50, p99 }) {
+  return [whole(perSecond), percent(loss), time(p50), time(p99)];
+}
+
