@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* wt_session_user(), and wt_stream_user() of our streams. */
+/* wt_session_user(), and wt_stream_user() of our stream. */
 typedef struct hash_feed_listener {
   struct hash_feed_listener *next, **link;
   wt_session *session;
@@ -83,21 +83,27 @@ static void on_session_closed(void *user, wt_session *session) {
   wt_session_set_user(session, NULL);
 }
 
+/* So that a stream of the peer's can end.  Nothing is allocated for it. */
+static void answer(wt_stream *stream) {
+  if (wt_stream_is_bidi(stream)) {
+    (void)wt_stream_write(stream, NULL, 0, 1);
+  }
+}
+
 static int on_stream_data(void *user, wt_stream *stream, const uint8_t *data,
                           size_t len, int fin) {
-  hash_feed_listener *listener = wt_session_user(wt_stream_session(stream));
   (void)user;
   (void)data;
   (void)fin;
-
   wt_stream_consume(stream, len);
-  if (!wt_stream_is_bidi(stream) || wt_stream_user(stream)) {
-    return 0;
-  }
-  /* Answered once, so that the stream can end. */
-  wt_stream_set_user(stream, listener);
-  return wt_stream_write(stream, NULL, 0, 1) == QUIC_ERR_NOMEM ? QUIC_ERR_NOMEM
-                                                               : 0;
+  answer(stream);
+  return 0;
+}
+
+static void on_stream_reset(void *user, wt_stream *stream, uint32_t code) {
+  (void)user;
+  (void)code;
+  answer(stream);
 }
 
 static void on_stream_sent(void *user, wt_stream *stream, size_t n) {
@@ -145,6 +151,7 @@ void hash_feed_init(hash_feed *feed) {
   feed->app.on_session = on_session;
   feed->app.on_session_closed = on_session_closed;
   feed->app.on_stream_data = on_stream_data;
+  feed->app.on_stream_reset = on_stream_reset;
   feed->app.on_stop_sending = on_stop_sending;
   feed->app.on_stream_sent = on_stream_sent;
   feed->app.on_stream_closed = on_stream_closed;
