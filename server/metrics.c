@@ -149,6 +149,9 @@ static void write_network(text *t, const documents_source *s) {
   counter(t, "connections_refused_total",
           "QUIC connections refused for want of memory or room.",
           c->connections_refused);
+  counter(t, "initials_ignored_total",
+          "Initials that found no certificate to be served with.",
+          c->initials_ignored);
   counter(t, "handshakes_completed_total", "Handshakes completed.",
           c->handshakes_completed);
   counter(t, "handshakes_failed_total", "Handshakes that failed.",
