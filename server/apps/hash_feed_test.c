@@ -474,6 +474,26 @@ static void test_clients_that_talk(void **state) {
   end(p);
 }
 
+/* A stream that came before its session, and ends without a word. */
+static void test_early_stream(void **state) {
+  const sim_request request = {.authority = "localhost:4433",
+                               .path = HASH_FEED_PATH};
+  place *p = begin();
+  sim_peer *peer = connect_to(p);
+  int64_t session, id;
+
+  (void)state;
+  assert_int_equal(sim_client_session_reserve(peer->client, &session), 0);
+  assert_int_equal(sim_client_open_bidi(peer->client, session, &id), 0);
+  pass(p, 100 * SIM_MILLISECOND);
+  assert_int_equal(sim_client_session_request(peer->client, session, &request),
+                   0);
+  run_until(p, is_answered, peer, session, 0);
+  sim_client_stream_reset(peer->client, id, 1);
+  run_until(p, is_ended, peer, id, 0);
+  end(p);
+}
+
 /* Plays with one allocation failing; returns how many there were. */
 static size_t play_once(size_t fail_at) {
   place *p = begin();
@@ -533,6 +553,7 @@ int main(void) {
       cmocka_unit_test(test_blocked),
       cmocka_unit_test(test_stopped),
       cmocka_unit_test(test_clients_that_talk),
+      cmocka_unit_test(test_early_stream),
       cmocka_unit_test(test_each_allocation),
   };
 
