@@ -11,6 +11,7 @@ import { PORT_MIN, isPort } from '../ui/app/options.js';
 import { startAppliance } from '../ui/server/appliance.js';
 import { ApplianceError, exitCodeOf } from '../ui/server/exit_codes.js';
 import { defaultControlPath, openControl } from './control-socket.mjs';
+import { defaultStatePath, openNodeStore } from './node-store.mjs';
 
 /**
  * @typedef {import('../ui/server/types.d.ts').ApplianceOptions} ApplianceOptions
@@ -23,19 +24,27 @@ const HELP = `usage: make serve-wasm [ARGS="OPTION..."]
 
 Serves WebTransport from the WebAssembly appliance on Node.  Once it serves it
 prints one line on standard output: "ready " and a JSON object with url, link,
-hashes, pid and control.  Ctrl-C stops it.
+hashes, identity, pid and control.  Ctrl-C stops it.
 
   --listen ADDRESS   the address to bind (default 127.0.0.1; :: is all networks)
   --port N           the UDP port, 1024 to 65535; 0 is any free one (default 4433)
   --host NAME        a name or address for the certificate; may be repeated, and
                      the first is the link's (default: chosen by the appliance)
+  --state DIR        where the certificates and the identity are kept (default:
+                     $STATE_DIRECTORY, or fortnight below $XDG_STATE_HOME or
+                     ~/.local/state); the native program may take up the same
+  --ephemeral        keep nothing: a new identity at each start
+  --profile PROFILE  how the certificates live: hot-standby, long or short, or
+                     backdate=1d,standby=6d,active=6d,guard=1d,...
+  --mirror URL       where clients can fetch the signed hash set, for the link
   --control PATH     the control socket (default: PORT.sock in a folder
                      fortnight-UID below XDG_RUNTIME_DIR, or below /tmp)
   --wasm FILE        the appliance's module (default build/wasm/fortnight.mjs)
   --help             this text
 
 exit codes: 0 stopped as asked, 1 internal, 2 refused option, 3 port busy,
-            4 permission denied, 5 address not available, 6 control socket refused
+            4 permission denied, 5 address not available, 6 control socket
+            refused, 7 state folder refused
 `;
 
 /* How long it may take to say goodbye to its peers. */
@@ -50,6 +59,10 @@ function parseOptions(args) {
     listen: { type: 'string', default: '127.0.0.1' },
     port: { type: 'string', default: '4433' },
     host: { type: 'string', multiple: true },
+    state: { type: 'string' },
+    ephemeral: { type: 'boolean' },
+    profile: { type: 'string' },
+    mirror: { type: 'string' },
     control: { type: 'string' },
     wasm: { type: 'string', default: join(ROOT, 'build/wasm/fortnight.mjs') },
     help: { type: 'boolean' },
@@ -67,6 +80,9 @@ function parse(args) {
   }
   if (!isPort(values.port)) {
     throw new ApplianceError('bad-option', `--port ${values.port}: give ${PORT_MIN} to 65535, or 0`);
+  }
+  if (values.ephemeral && values.state !== undefined) {
+    throw new ApplianceError('bad-option', '--ephemeral keeps nothing: it takes no --state');
   }
   return values;
 }
@@ -118,9 +134,13 @@ async function main(args) {
     /** @type {ApplianceOptions} */
     const options = { address: values.listen, port: Number(values.port) };
     if (values.host) options.hosts = values.host;
+    if (values.profile !== undefined) options.profile = values.profile;
+    if (values.mirror !== undefined) options.mirror = values.mirror;
+    if (values.ephemeral) options.ephemeral = true;
     const createModule = await loadModule(values.wasm);
     const started = appliance = startAppliance({
       createModule, options, onEvents: print, moduleOptions: { print: say, printErr: say },
+      openStore: () => openNodeStore(resolve(values.state ?? defaultStatePath())),
     });
     for (const name of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
       process.on(name, () => {
@@ -131,12 +151,12 @@ async function main(args) {
         started.stop();
       });
     }
-    const { url, link, hashes, port } = await started.ready;
+    const { url, link, hashes, identity, port } = await started.ready;
     const path = values.control ?? defaultControlPath(port);
     control = await openControl({
       path, own: values.control === undefined, onCommand: (command) => started.command(command),
     });
-    console.log(`ready ${JSON.stringify({ url, link, hashes, pid: process.pid, control: path })}`);
+    console.log(`ready ${JSON.stringify({ url, link, hashes, identity, pid: process.pid, control: path })}`);
     const code = await started.exited;
     // What it ended by has been told, by an 'error' event or by the exit.
     if (code !== 0) say(`fortnight: the appliance ended with exit code ${code}`);

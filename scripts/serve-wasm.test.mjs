@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,7 +21,7 @@ after(() => rmSync(scratch, { recursive: true }));
  */
 function run(t, ...args) {
   const child = spawn(process.execPath, [PROGRAM, ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, XDG_RUNTIME_DIR: scratch },
+    stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, XDG_RUNTIME_DIR: scratch, XDG_STATE_HOME: scratch, STATE_DIRECTORY: '' },
   });
   t.after(() => child.kill('SIGKILL'));
   /** @type {string[]} */
@@ -45,6 +45,12 @@ function run(t, ...args) {
 }
 
 /**
+ * What it says on its standard error, but for the log.
+ * @param {{errors: string[]}} program
+ */
+const complaints = ({ errors }) => errors.filter((line) => !/^(debug|info): /.test(line));
+
+/**
  * @param {string} path
  * @param {object} command
  */
@@ -59,7 +65,7 @@ async function control(path, command) {
 }
 
 test('it says what it serves, swaps, and stops on SIGTERM', { timeout: 20_000 }, async (t) => {
-  const program = run(t, '--port', '0');
+  const program = run(t, '--port', '0', '--ephemeral');
   const ready = await program.ready();
   assert.equal(ready.pid, program.child.pid);
   const { port, hash } = new URL(ready.link);
@@ -71,7 +77,9 @@ test('it says what it serves, swaps, and stops on SIGTERM', { timeout: 20_000 },
     assert.ok(hash.includes(b64url));
   }
 
-  const rotated = await control(ready.control, { command: 'rotate' });
+  // Nobody can have learnt of the standby yet.
+  assert.match((await control(ready.control, { command: 'rotate' })).error, /standby/);
+  const rotated = await control(ready.control, { command: 'rotate', force: true });
   assert.equal(rotated.hashes[0].hex, ready.hashes[1].hex);
   assert.ok(!ready.hashes.some((/** @type {any} */ h) => h.hex === rotated.hashes[1].hex));
   const status = await control(ready.control, { command: 'status' });
@@ -85,17 +93,76 @@ test('it says what it serves, swaps, and stops on SIGTERM', { timeout: 20_000 },
 });
 
 test('a busy port and a live control socket are refused', { timeout: 20_000 }, async (t) => {
-  const first = run(t, '--port', '0');
+  const first = run(t, '--port', '0', '--ephemeral');
   const ready = await first.ready();
-  const second = run(t, '--port', new URL(ready.url).port);
-  const third = run(t, '--port', '0', '--control', ready.control);
+  const second = run(t, '--port', new URL(ready.url).port, '--ephemeral');
+  const third = run(t, '--port', '0', '--ephemeral', '--control', ready.control);
   assert.equal(await second.exit(), 3);
   assert.equal(await third.exit(), 6);
-  assert.equal(second.errors.length, 1, second.errors.join('\n'));
-  assert.equal(third.errors.length, 1, third.errors.join('\n'));
+  assert.equal(complaints(second).length, 1, second.errors.join('\n'));
+  assert.equal(complaints(third).length, 1, third.errors.join('\n'));
   // The first has noticed nothing, and stops by command too.
   assert.equal((await control(ready.control, { command: 'stop' })).error, undefined);
   assert.equal(await first.exit(), 0);
+});
+
+/** @param {string} folder */
+const stateOf = (folder) => ['--port', '0', '--state', join(scratch, folder)];
+
+test('the state outlives it: same identity, same hashes', { timeout: 20_000 }, async (t) => {
+  const first = run(t, ...stateOf('kept'));
+  const before = await first.ready();
+  const second = run(t, ...stateOf('kept'));
+  assert.equal(await second.exit(), 7);
+  assert.deepEqual(second.errors, [`fortnight: ${join(scratch, 'kept')} is in use by another process`]);
+  const rotated = await control(before.control, { command: 'rotate', force: true });
+  // No word to it: what was told is kept.
+  first.child.kill('SIGKILL');
+  await first.exit();
+  const third = run(t, ...stateOf('kept'));
+  const after = await third.ready();
+  assert.equal(after.identity, before.identity);
+  assert.deepEqual(after.hashes.map((/** @type {any} */ h) => h.hex),
+    rotated.hashes.map((/** @type {any} */ h) => h.hex));
+  const { certificates } = await control(after.control, { command: 'status' });
+  assert.equal(certificates.durable, true);
+  assert.ok(certificates.seq > rotated.seq);
+  const lines = readFileSync(join(scratch, 'kept/journal'), 'utf8').trimEnd().split('\n').map((line) => JSON.parse(line));
+  lines.forEach((line, i) => assert.equal(line.n, i + 1));
+  assert.ok(lines.some(({ from, to }) => from === 'ACTIVE' && to === 'RETIRED'));
+});
+
+test('a copy that is damaged is set aside, and told', { timeout: 20_000 }, async (t) => {
+  const first = run(t, ...stateOf('damaged'));
+  const before = await first.ready();
+  first.child.kill('SIGTERM');
+  await first.exit();
+  const newest = ['state.0', 'state.1'].map((name) => join(scratch, 'damaged', name))
+    .sort((a, b) => Number(readFileSync(b).readBigUInt64LE(16) - readFileSync(a).readBigUInt64LE(16)))[0];
+  const octets = readFileSync(newest);
+  octets[100] ^= 1;
+  writeFileSync(newest, octets);
+  const second = run(t, ...stateOf('damaged'));
+  assert.equal((await second.ready()).identity, before.identity);
+  assert.ok(existsSync(`${newest}.bad`));
+  second.child.kill('SIGTERM');
+  assert.equal(await second.exit(), 0);
+  assert.ok(second.errors.includes('warning: 1 of 2 copies of the state was damaged, and is set aside'),
+    second.errors.join('\n'));
+});
+
+test('without a word about it, the state is where the native program has it', { timeout: 20_000 }, async (t) => {
+  const program = run(t, '--port', '0');
+  await program.ready();
+  assert.ok(existsSync(join(scratch, 'fortnight/key')));
+});
+
+test('--profile and --mirror', { timeout: 20_000 }, async (t) => {
+  const mirror = 'https://mirror.example/hashes.jws';
+  const program = run(t, '--port', '0', '--ephemeral', '--profile', 'short', '--mirror', mirror);
+  const { link, hashes } = await program.ready();
+  assert.equal(new URLSearchParams(new URL(link).hash.slice(1)).get('mirror'), mirror);
+  assert.equal(hashes[0].not_after - hashes[0].not_before, 7 * 86400 - 1);
 });
 
 for (const [code, ...args] of /** @type {[number, ...string[]][]} */ ([
@@ -106,13 +173,18 @@ for (const [code, ...args] of /** @type {[number, ...string[]][]} */ ([
   [2, '--listen', 'nonsense', '--port', '0'],
   [2, '--host', 'a/b', '--port', '0'],
   [5, '--listen', '203.0.113.9', '--port', '0'],
-  [6, '--control', `/tmp/${'x'.repeat(120)}`, '--port', '0'],
+  [2, '--profile', 'standby=1y', '--ephemeral', '--port', '0'],
+  [2, '--profile', 'active=13d,guard=2d', '--ephemeral', '--port', '0'],
+  [2, '--mirror', 'http://a.example/', '--ephemeral', '--port', '0'],
+  [2, '--state', '/tmp/x', '--ephemeral', '--port', '0'],
+  [7, '--state', '/proc/none', '--port', '0'],
+  [6, '--ephemeral', '--control', `/tmp/${'x'.repeat(120)}`, '--port', '0'],
 ])) {
   test(`refused with one line and exit code ${code}: ${args.join(' ').slice(0, 40)}`, { timeout: 20_000 }, async (t) => {
     const program = run(t, ...args);
     assert.equal(await program.exit(), code);
-    assert.equal(program.errors.length, 1, program.errors.join('\n'));
-    assert.match(program.errors[0], /^fortnight: .{10}/);
+    assert.equal(complaints(program).length, 1, program.errors.join('\n'));
+    assert.match(complaints(program)[0], /^fortnight: .{10}/);
   });
 }
 

@@ -99,6 +99,11 @@ host_exit host_exit_code(int error) {
     return HOST_EXIT_PERMISSION;
   case UDP_ERR_ADDRESS_NOT_AVAILABLE:
     return HOST_EXIT_ADDRESS;
+  case CM_ERR_STORE:
+  case CM_ERR_STORE_LOCKED:
+  case CM_ERR_STORE_PERMISSIONS:
+  case CM_ERR_STORE_BAD:
+    return HOST_EXIT_STATE;
   default:
     return HOST_EXIT_INTERNAL;
   }
@@ -116,6 +121,8 @@ const char *host_exit_name(host_exit code) {
     return "address-not-available";
   case HOST_EXIT_CONTROL:
     return "control-refused";
+  case HOST_EXIT_STATE:
+    return "state-refused";
   default:
     return "internal";
   }

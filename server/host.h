@@ -15,7 +15,8 @@ typedef enum host_exit {
   HOST_EXIT_PORT_BUSY = 3,
   HOST_EXIT_PERMISSION = 4,
   HOST_EXIT_ADDRESS = 5,
-  HOST_EXIT_CONTROL = 6
+  HOST_EXIT_CONTROL = 6,
+  HOST_EXIT_STATE = 7
 } host_exit;
 
 #define HOST_DEFAULT_ADDRESS "127.0.0.1"

@@ -6,9 +6,14 @@
  * suspends in ds_wait() and nowhere else once the socket is open.  Commands
  * are taken up and events handed out once per turn (libappliance_web.js).
  */
+#include "certmgr/hashset.h"
+#include "certmgr/journal.h"
+#include "certmgr/profile.h"
+#include "certmgr/store.h"
 #include "directsockets/directsockets.h"
 #include "server/host.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,6 +27,10 @@
 #define STREAM_WINDOW (128 * 1024)
 #define CONNECTION_WINDOW (160 * 1024)
 
+/* The journal's name in the store, and how long it gets, in octets. */
+#define JOURNAL "journal"
+#define JOURNAL_MAX (256 * 1024)
+
 /* libappliance_web.js */
 extern size_t appliance_web_command_length(void);
 extern void appliance_web_take_command(char *dest, size_t destlen);
@@ -33,12 +42,52 @@ typedef struct host {
   cJSON *events; /* array; handed out once per turn */
   appliance *appliance;
   udp_socket *socket;
+  cm_store *store;          /* NULL: nothing is kept */
+  cm_journal_file *journal; /* NULL: there is none */
+  int journal_failed;
+  int announced;
+  const char *address;
+  uint16_t port;
 } host;
+
+static void tell(host *h, const char *level, const char *text) {
+  cJSON *event = cJSON_CreateObject();
+
+  cJSON_AddStringToObject(event, "type", "log");
+  cJSON_AddStringToObject(event, "level", level);
+  cJSON_AddStringToObject(event, "text", text);
+  cJSON_AddItemToArray(h->events, event);
+}
 
 static void on_event(void *user, cJSON *event) {
   host *h = user;
 
   cJSON_AddItemToArray(h->events, cJSON_Duplicate(event, 1));
+}
+
+static void on_journal(void *user, const cm_journal_entry *entry) {
+  host *h = user;
+  int rv;
+
+  if (!h->journal) {
+    return;
+  }
+  rv = cm_journal_append(h->journal, entry);
+  /* Told once, however long it lasts. */
+  if (rv != 0 && !h->journal_failed) {
+    tell(h, "warning", "the journal cannot be written");
+  }
+  h->journal_failed = rv != 0;
+}
+
+static void on_publish(void *user, const cm_publication *publication) {
+  host *h = user;
+  cJSON *event = cJSON_CreateObject();
+
+  cJSON_AddStringToObject(event, "type", "document");
+  cJSON_AddNumberToObject(event, "seq", (double)publication->seq);
+  cJSON_AddStringToObject(event, "jws", publication->jws);
+  cJSON_AddItemToArray(h->events, event);
 }
 
 static void hand_out(host *h) {
@@ -57,17 +106,26 @@ static void hand_out(host *h) {
   h->events = cJSON_CreateArray();
 }
 
-static int fail(host *h, int error, const char *address, unsigned port) {
+static int fail_because(host *h, int error, const char *text) {
   host_exit code = host_exit_code(error);
   cJSON *event = cJSON_CreateObject();
-  char text[256];
 
-  host_explain(text, sizeof(text), error, address, port);
   cJSON_AddStringToObject(event, "type", "error");
   cJSON_AddStringToObject(event, "code", host_exit_name(code));
   cJSON_AddStringToObject(event, "text", text);
   cJSON_AddItemToArray(h->events, event);
   return (int)code;
+}
+
+static int fail(host *h, int error) {
+  char text[256];
+
+  if (h->store && h->store->message[0] != '\0' &&
+      host_exit_code(error) == HOST_EXIT_STATE) {
+    return fail_because(h, error, h->store->message);
+  }
+  host_explain(text, sizeof(text), error, h->address, h->port);
+  return fail_because(h, error, text);
 }
 
 static void take_commands(host *h) {
@@ -107,6 +165,31 @@ static double milliseconds_until(uint64_t deadline, const appliance_time *t) {
              : (double)(deadline - t->mono) / NGTCP2_MILLISECONDS;
 }
 
+static const char *string_of(const cJSON *options, const char *name,
+                             const char *otherwise) {
+  const cJSON *item = cJSON_GetObjectItemCaseSensitive(options, name);
+
+  return cJSON_IsString(item) && item->valuestring[0] ? item->valuestring
+                                                      : otherwise;
+}
+
+/* Says that it serves, once it does: a clock that is not set yet, or a full
+   disk, can keep it from that for a while. */
+static void announce(host *h) {
+  cJSON *event;
+
+  if (h->announced || !appliance_is_ready(h->appliance)) {
+    return;
+  }
+  h->announced = 1;
+  event = appliance_describe(h->appliance);
+  cJSON_AddStringToObject(event, "type", "ready");
+  cJSON_AddStringToObject(event, "address", h->address);
+  cJSON_AddNumberToObject(event, "port", h->port);
+  cJSON_AddBoolToObject(event, "ephemeral", !h->store);
+  cJSON_AddItemToArray(h->events, event);
+}
+
 static int loop(host *h) {
   appliance_time t;
   int rv;
@@ -114,6 +197,7 @@ static int loop(host *h) {
   for (;;) {
     take_commands(h);
     rv = host_turn(h->appliance, h->socket, &t);
+    announce(h);
     hand_out(h);
     if (rv < 0) {
       return rv;
@@ -131,26 +215,93 @@ static int loop(host *h) {
   return 0;
 }
 
-static const char *string_of(const cJSON *options, const char *name,
-                             const char *otherwise) {
-  const cJSON *item = cJSON_GetObjectItemCaseSensitive(options, name);
+static int open_state(host *h, const cJSON *options) {
+  int bad, rv;
 
-  return cJSON_IsString(item) && item->valuestring[0] ? item->valuestring
-                                                      : otherwise;
+  if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(options, "ephemeral"))) {
+    return 0;
+  }
+  rv = cm_store_open_web(&h->store, &cm_random_system);
+  if (rv != 0) {
+    return fail(h, rv);
+  }
+  rv = cm_journal_open(&h->journal, JOURNAL, JOURNAL_MAX, &bad);
+  if (rv != 0) {
+    tell(h, "warning", "the journal cannot be read: none is kept");
+  } else if (bad) {
+    tell(h, "warning",
+         "the journal was cut off or changed: what does not hold together is "
+         "now " JOURNAL ".bad");
+  }
+  return 0;
 }
 
-static void announce(host *h, const char *address, uint16_t port) {
-  cJSON *event = appliance_describe(h->appliance);
+static void close_state(host *h) {
+  cm_journal_close(h->journal);
+  cm_store_close(h->store);
+}
 
-  cJSON_AddStringToObject(event, "type", "ready");
-  cJSON_AddStringToObject(event, "address", address);
-  cJSON_AddNumberToObject(event, "port", port);
-  cJSON_AddItemToArray(h->events, event);
-  hand_out(h);
+/* Takes |options| that are not of the socket into |config|. */
+static int read_options(host *h, const cJSON *options, appliance_config *config,
+                        cm_profile *profile) {
+  const char *text = string_of(options, "profile", NULL);
+  const char *reason;
+  char message[256];
+
+  if (text) {
+    if (cm_profile_parse(profile, text, &reason) != 0) {
+      snprintf(message, sizeof(message), "profile \"%.100s\": %s", text,
+               reason);
+      return fail_because(h, CM_ERR_INVALID, message);
+    }
+    config->profile = profile;
+  }
+  config->path = string_of(options, "path", NULL);
+  config->mirror = string_of(options, "mirror", NULL);
+  if (config->mirror && cm_mirror_check(config->mirror) != 0) {
+    return fail_because(h, CM_ERR_INVALID,
+                        "the mirror is an https URL without a fragment");
+  }
+  return 0;
+}
+
+/* With the socket and the state open. */
+static int serve_by(host *h, appliance_config *config) {
+  appliance_time t;
+  unsigned bad;
+  char text[128];
+  int rv;
+
+  config->port = h->port;
+  config->store = h->store;
+  config->limits.stream_window = STREAM_WINDOW;
+  config->limits.connection_window = CONNECTION_WINDOW;
+  config->prefer = TLS_PREFER_CHACHA20_POLY1305;
+  config->on_event = on_event;
+  config->on_journal = on_journal;
+  config->on_publish = on_publish;
+  config->user = h;
+  host_now(&t);
+  rv = appliance_new(&h->appliance, config, &t);
+  if (rv != 0) {
+    return fail(h, rv);
+  }
+  bad = h->store ? h->store->bad : 0;
+  if (bad > 0) {
+    snprintf(text, sizeof(text),
+             "%u of 2 copies of the state was damaged, and is set aside", bad);
+    tell(h, "warning", text);
+  }
+  rv = loop(h);
+  if (rv != 0) {
+    rv = fail(h, rv);
+  }
+  appliance_free(h->appliance);
+  h->appliance = NULL;
+  return rv;
 }
 
 static int serve(host *h, const cJSON *options) {
-  const char *address = string_of(options, "address", HOST_DEFAULT_ADDRESS);
   const cJSON *port_item = cJSON_GetObjectItemCaseSensitive(options, "port");
   const cJSON *hosts = cJSON_GetObjectItemCaseSensitive(options, "hosts");
   double port =
@@ -158,19 +309,21 @@ static int serve(host *h, const cJSON *options) {
   const char *defaults[HOST_NAMES_MAX];
   const char **names;
   appliance_config config;
-  appliance_time t;
+  cm_profile profile;
   udp_options udp;
   size_t n;
   int rv, i;
 
+  h->address = string_of(options, "address", HOST_DEFAULT_ADDRESS);
   /* Also what is no number at all: cJSON gives NaN for it. */
   if (!(port >= 0 && port <= 65535 && port == (double)(uint16_t)port)) {
-    return fail(h, UDP_ERR_INVALID, address, 0);
+    return fail(h, UDP_ERR_INVALID);
   }
+  h->port = (uint16_t)port;
   n = (size_t)cJSON_GetArraySize(hosts);
   names = n ? calloc(n, sizeof(*names)) : defaults;
   if (!names) {
-    return fail(h, UDP_ERR_NOMEM, address, 0);
+    return fail(h, UDP_ERR_NOMEM);
   }
   for (i = 0; i < (int)n; ++i) {
     const cJSON *item = cJSON_GetArrayItem(hosts, i);
@@ -178,40 +331,29 @@ static int serve(host *h, const cJSON *options) {
     names[i] = cJSON_IsString(item) ? item->valuestring : "";
   }
   if (n == 0) {
-    n = host_default_names(defaults, address);
-  }
-
-  udp.address = address;
-  udp.port = (uint16_t)port;
-  rv = udp_open(&h->socket, &udp);
-  if (rv != 0) {
-    rv = fail(h, rv, address, (unsigned)port);
-    goto fail_names;
+    n = host_default_names(defaults, h->address);
   }
   appliance_config_default(&config);
   config.hosts = names;
   config.nhosts = n;
-  config.port = host_port(udp_local_address(h->socket));
-  config.path = string_of(options, "path", NULL);
-  config.limits.stream_window = STREAM_WINDOW;
-  config.limits.connection_window = CONNECTION_WINDOW;
-  config.prefer = TLS_PREFER_CHACHA20_POLY1305;
-  config.on_event = on_event;
-  config.user = h;
-  host_now(&t);
-  rv = appliance_new(&h->appliance, &config, &t);
+  rv = read_options(h, options, &config, &profile);
   if (rv != 0) {
-    rv = fail(h, rv, address, (unsigned)port);
-    goto fail_socket;
+    goto fail_names;
   }
-  announce(h, address, config.port);
-  rv = loop(h);
+
+  udp.address = h->address;
+  udp.port = h->port;
+  rv = udp_open(&h->socket, &udp);
   if (rv != 0) {
-    rv = fail(h, rv, address, config.port);
+    rv = fail(h, rv);
+    goto fail_names;
   }
-  appliance_free(h->appliance);
-  h->appliance = NULL;
-fail_socket:
+  h->port = host_port(udp_local_address(h->socket));
+  rv = open_state(h, options);
+  if (rv == 0) {
+    rv = serve_by(h, &config);
+  }
+  close_state(h);
   udp_close(h->socket);
 fail_names:
   if (names != defaults) {
@@ -222,7 +364,9 @@ fail_names:
 
 /*
  * Serves until it is told to stop.  |options_json|: {"address", "port",
- * "hosts", "path"}, all optional.  Returns a host_exit.
+ * "hosts", "path", "profile", "mirror", "ephemeral"}, all optional.  Unless it
+ * is ephemeral, the state is in Module.fortnightStore (libstore_web.js).
+ * Returns a host_exit.
  */
 int fortnight_run(const char *options_json) {
   cJSON *options = cJSON_Parse(options_json);

@@ -9,12 +9,24 @@
  * text in an array that the loop empties when dsWake() ends its wait, and what
  * the loop has to tell comes out once per turn, as one batch of events.
  */
-import { ApplianceError, errorCodeOf } from './exit_codes.js';
+import { ApplianceError, errorCodeOf, exitCodeOf } from './exit_codes.js';
+
+/**
+ * Nothing can be kept here, for a reason that does not pass: the appliance may
+ * serve all the same.
+ */
+export class NoStoreError extends Error {
+  /** @param {string} text */
+  constructor(text) {
+    super(text);
+    this.name = 'NoStoreError';
+  }
+}
 
 /**
  * @typedef {import('./types.d.ts').ApplianceEvent} ApplianceEvent
  * @typedef {import('./types.d.ts').ReadyEvent} ReadyEvent
- * @typedef {import('./types.d.ts').ErrorEvent} ErrorEvent
+ * @typedef {import('./types.d.ts').FortnightStore} FortnightStore
  */
 
 /**
@@ -24,13 +36,17 @@ import { ApplianceError, errorCodeOf } from './exit_codes.js';
  * @param {import('./types.d.ts').CreateModule} init.createModule
  *     the default export of fortnight.mjs
  * @param {import('./types.d.ts').ApplianceOptions} init.options
+ * @param {() => FortnightStore | Promise<FortnightStore>} [init.openStore]
+ *     opens what the state is kept in, and is closed here; not called for an
+ *     appliance that is ephemeral, which one without this is.  Throws a
+ *     NoStoreError to have it serve without one, else it does not serve.
  * @param {(events: ApplianceEvent[]) => void} [init.onEvents]
  *     gets each batch; replies are not among them.  What it throws is
  *     reported and does not reach the appliance.
  * @param {Partial<import('./types.d.ts').FortnightModuleOptions>} [init.moduleOptions]
  * @returns {import('./types.d.ts').Appliance}
  */
-export function startAppliance({ createModule, options, onEvents, moduleOptions }) {
+export function startAppliance({ createModule, options, openStore, onEvents, moduleOptions }) {
   /** @type {string[]} */
   const queue = [];
   /** @type {Map<number, {resolve: (reply: any) => void, reject: (error: Error) => void}>} */
@@ -105,23 +121,48 @@ export function startAppliance({ createModule, options, onEvents, moduleOptions 
     exited.resolve(code);
   }
 
-  async function run() {
+  /** @param {unknown} error */
+  function fault(error) {
+    const text = String(/** @type {Error|undefined} */ (error)?.message ?? error);
+    failure ??= error instanceof ApplianceError ? error : new ApplianceError('internal', text);
+    tell([{ type: 'error', code: failure.code, text: failure.message }]);
+    end(exitCodeOf(failure));
+  }
+
+  /** @returns {Promise<FortnightStore|undefined>} */
+  async function open() {
+    if (!openStore || options.ephemeral) return undefined;
     try {
-      module = await createModule({
-        ...moduleOptions, onFortnightEvents: receive, fortnightCommands: queue,
-      });
-      end(await module.ccall('fortnight_run', 'number', ['string'],
-        [JSON.stringify(options)], { async: true }));
+      return await openStore();
     } catch (error) {
-      // exit() inside the WASM unwinds by an ExitStatus; all else is a fault.
-      const { name, status, message } = /** @type {any} */ (error) ?? {};
-      if (name === 'ExitStatus' && typeof status === 'number') {
-        end(status);
-        return;
+      if (!(error instanceof NoStoreError)) throw error;
+      tell([{ type: 'ephemeral', text: error.message }]);
+      return undefined;
+    }
+  }
+
+  async function run() {
+    /** @type {FortnightStore|undefined} */
+    let store;
+    try {
+      store = await open();
+      module = await createModule({
+        ...moduleOptions, onFortnightEvents: receive, fortnightCommands: queue, fortnightStore: store,
+      });
+      const code = await module.ccall('fortnight_run', 'number', ['string'],
+        [JSON.stringify({ ...options, ephemeral: !store })], { async: true });
+      store?.close();
+      end(code);
+    } catch (error) {
+      try {
+        store?.close();
+      } catch {
+        // Whatever it is: it ends with this thread.
       }
-      failure ??= new ApplianceError('internal', String(message ?? error));
-      tell([{ type: 'error', code: failure.code, text: failure.message }]);
-      end(1);
+      // exit() inside the WASM unwinds by an ExitStatus; all else is a fault.
+      const { name, status } = /** @type {any} */ (error) ?? {};
+      if (name === 'ExitStatus' && typeof status === 'number') end(status);
+      else fault(error);
     }
   }
 

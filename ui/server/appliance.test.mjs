@@ -6,27 +6,30 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { startAppliance } from './appliance.js';
+import { NoStoreError, startAppliance } from './appliance.js';
 import { ApplianceError, EXIT_CODES, errorCodeOf, exitCodeOf } from './exit_codes.js';
 
 /** @type {import('./types.d.ts').ReadyEvent} */
-const READY = { type: 'ready', url: 'https://a/', link: 'https://a/#wt=b', hashes: [], address: '::', port: 1 };
+const READY = { type: 'ready', url: 'https://a/', link: 'https://a/#wt=b', hashes: [], address: '::', port: 1,
+  state: 'HEALTHY', identity: 'c', epoch: 1, seq: 1, ephemeral: true };
 
 /**
  * @param {(module: {
  *   emit: (...events: any[]) => void,
  *   next: () => Promise<any>,
  *   options: any,
+ *   store: any,
  * }) => Promise<number>} run the body of fortnight_run(); next() is the next command
  * @returns {import('./types.d.ts').CreateModule}
  */
 function fake(run) {
-  return async ({ onFortnightEvents, fortnightCommands }) => {
+  return async ({ onFortnightEvents, fortnightCommands, fortnightStore }) => {
     let wake = () => {};
     return {
       dsWake: () => wake(),
       ccall: (_name, _result, _types, [options]) => run({
         options: JSON.parse(options),
+        store: fortnightStore,
         emit: (...events) => onFortnightEvents(events),
         next: async () => {
           while (fortnightCommands.length === 0) {
@@ -129,6 +132,73 @@ for (const [what, createModule] of /** @type {[string, import('./types.d.ts').Cr
     assert.deepEqual(told.filter(({ type }) => type === 'error').map(({ code }) => code), ['internal']);
   });
 }
+
+/** @returns {any} a store that says what became of it */
+const fakeStore = () => ({ closed: 0, close() { this.closed++; } });
+
+test('the store is handed in, and closed however it ends', { timeout: 5000 }, async () => {
+  const open = fakeStore();
+  for (const [code, run] of /** @type {[number, any][]} */ ([
+    [0, async () => 0],
+    [3, async () => 3],
+    [1, async () => { throw new WebAssembly.RuntimeError('unreachable'); }]])) {
+    open.closed = 0;
+    const appliance = startAppliance({
+      createModule: fake(async (module) => {
+        assert.equal(module.store, open);
+        assert.equal(module.options.ephemeral, false);
+        assert.equal(open.closed, 0);
+        return run();
+      }), options: {}, openStore: async () => open,
+    });
+    assert.equal(await appliance.exited, code);
+    assert.equal(open.closed, 1);
+  }
+});
+
+test('a module that cannot be made gives the store back', { timeout: 5000 }, async () => {
+  const open = fakeStore();
+  const appliance = startAppliance({
+    createModule: async () => { throw new Error('no memory'); }, options: {}, openStore: () => open,
+  });
+  assert.equal(await appliance.exited, 1);
+  assert.equal(open.closed, 1);
+});
+
+test('a store that is refused is the end of it', { timeout: 5000 }, async () => {
+  const appliance = startAppliance({
+    createModule: () => assert.fail('it was run'), options: {},
+    openStore: () => { throw new ApplianceError('state-refused', 'locked'); },
+  });
+  await assert.rejects(appliance.ready, { code: 'state-refused', message: 'locked' });
+  assert.equal(await appliance.exited, 7);
+});
+
+test('where nothing can be kept, it serves and says so', { timeout: 5000 }, async () => {
+  /** @type {any[]} */
+  const told = [];
+  const appliance = startAppliance({
+    createModule: fake(async ({ emit, next, options, store }) => {
+      assert.equal(store, undefined);
+      assert.equal(options.ephemeral, true);
+      emit(READY);
+      await next();
+      return 0;
+    }), options: {}, openStore: async () => { throw new NoStoreError('there is no disk'); },
+    onEvents: (events) => told.push(...events),
+  });
+  await appliance.ready;
+  await appliance.stop();
+  assert.deepEqual(told.map(({ type, text }) => text ?? type), ['there is no disk', 'ready']);
+});
+
+test('an ephemeral appliance opens no store', { timeout: 5000 }, async () => {
+  const appliance = startAppliance({
+    createModule: fake(async ({ options }) => (options.ephemeral ? 0 : 1)), options: { ephemeral: true },
+    openStore: () => assert.fail('it was opened'),
+  });
+  assert.equal(await appliance.exited, 0);
+});
 
 test('exit() inside the WASM is an exit code', { timeout: 5000 }, async () => {
   const appliance = startAppliance({

@@ -12,6 +12,7 @@
  * being left, cannot have it.  The latter is gone in a moment, so this waits a
  * little before it says that somebody else has it.
  */
+import { NoStoreError } from './appliance.js';
 import { ApplianceError } from './exit_codes.js';
 
 /** @typedef {import('./types.d.ts').FortnightStore} FortnightStore */
@@ -25,15 +26,6 @@ export const NAMES = Object.freeze(['key', 'state.0', 'state.1', 'state.0.bad', 
 /* For how long the files of a worker that has just ended may still be held. */
 const HELD_MS = 3000;
 const AGAIN_MS = 50;
-
-/** Why nothing can be kept here; the appliance may serve all the same. */
-export class NoStoreError extends Error {
-  /** @param {string} text */
-  constructor(text) {
-    super(text);
-    this.name = 'NoStoreError';
-  }
-}
 
 /**
  * @param {object} [init] for tests

@@ -3,8 +3,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Disk } from '../../tests/unit/opfs.mjs';
+import { NoStoreError } from './appliance.js';
 import { ApplianceError } from './exit_codes.js';
-import { NAMES, NoStoreError, openOpfsStore } from './opfs_store.js';
+import { NAMES, openOpfsStore } from './opfs_store.js';
 
 const octets = (/** @type {string} */ text) => new TextEncoder().encode(text);
 const text = (/** @type {Uint8Array|null} */ data) => data && new TextDecoder().decode(data);

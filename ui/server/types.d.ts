@@ -14,6 +14,12 @@ export interface ApplianceOptions {
   /** For the certificate; the first is the link's host. */
   hosts?: string[];
   path?: string;
+  /** 'hot-standby', 'long', 'short', or its parts; see certmgr/profile.h. */
+  profile?: string;
+  /** An https URL from which the signed hash set can be had, for the link. */
+  mirror?: string;
+  /** Keeps nothing: a new identity at each start. */
+  ephemeral?: boolean;
 }
 
 export interface Hash {
@@ -21,12 +27,61 @@ export interface Hash {
   /** 64 lower-case hexadecimal digits. */
   hex: string;
   b64url: string;
+  /** In seconds since 1970 UTC, as all times here. */
+  not_before: number;
+  not_after: number;
+  active_from: number;
+  active_until: number;
 }
 
+/** What appliance_describe() tells. */
 export interface Published {
-  url: string;
-  link: string;
+  state: ManagerState;
+  /** The identity's thumbprint (RFC 7638). */
+  identity: string;
+  epoch: number;
+  seq: number;
+  /** Both null if there is nothing to connect with. */
+  url: string | null;
+  link: string | null;
   hashes: Hash[];
+}
+
+/** cm_manager_state_name() */
+export type ManagerState = 'WAITING_FOR_TIME' | 'BOOTSTRAP' | 'EXPIRED' | 'GUARD'
+  | 'STORE_FAILED' | 'CLOCK_SUSPECT' | 'NO_STANDBY' | 'HEALTHY';
+
+/** One certificate, dead or alive. */
+export interface Slot {
+  id: number;
+  state: 'GENERATED' | 'PERSISTED' | 'PUBLISHED' | 'READY' | 'ACTIVE' | 'RETIRED'
+    | 'DESTROYED' | 'REVOKED' | 'QUARANTINED';
+  hex: string;
+  serving: boolean;
+  parked: boolean;
+  not_before: number;
+  not_after: number;
+  active_from: number;
+  active_until: number;
+  guard_from: number;
+}
+
+/** cm_manager_status() */
+export interface Certificates {
+  state: ManagerState;
+  /** What failed and is not mended yet; '' if nothing. */
+  problem: string;
+  identity: string;
+  epoch: number;
+  seq: number;
+  now: number;
+  /** Whether the certificates and the identity outlive the appliance. */
+  durable: boolean;
+  without_standby: number;
+  /** Seconds until what lies ahead. */
+  until: Partial<Record<'standby_ready' | 'rotation' | 'guard' | 'expiry' | 'retry', number>>;
+  slots: Slot[];
+  counters: Record<string, unknown>;
 }
 
 export interface Session {
@@ -43,15 +98,27 @@ export interface SessionEnd {
   reason: string;
 }
 
-export type ReadyEvent = { type: 'ready'; address: string; port: number } & Published;
-export type CertificatesEvent = { type: 'certificates'; link: string; hashes: Hash[] };
+export type ReadyEvent = { type: 'ready'; address: string; port: number; ephemeral: boolean }
+  & Published & { url: string; link: string };
+export type CertificatesEvent = { type: 'certificates' } & Published;
+export type StateEvent = { type: 'state'; state: ManagerState; from: ManagerState };
+/** A line of the journal, as it is written. */
+export type JournalEvent = { type: 'journal'; time: number; event: string; id?: number;
+  from?: string; to?: string; text?: string; value?: number };
+/** A client that would not connect, and why. */
+export type RefusedEvent = { type: 'refused'; certificate: string; peer: string; by: string; text: string };
+/** The signed hash set, for mirrors; '' if there is none any more. */
+export type DocumentEvent = { type: 'document'; seq: number; jws: string };
+/** Nothing will be kept, although it was to be; |text| says why. */
+export type EphemeralEvent = { type: 'ephemeral'; text: string };
 export type SessionOpenedEvent = { type: 'session-opened' } & Session;
 export type SessionClosedEvent = { type: 'session-closed' } & SessionEnd;
 export type LogEvent = { type: 'log'; level: string; text: string };
 export type ErrorEvent = { type: 'error'; code: ErrorCode; text: string };
 export type ReplyEvent = { type: 'reply'; id: number; reply: any };
-export type ApplianceEvent = ReadyEvent | CertificatesEvent | SessionOpenedEvent
-  | SessionClosedEvent | LogEvent | ErrorEvent | ReplyEvent;
+export type ApplianceEvent = ReadyEvent | CertificatesEvent | StateEvent | JournalEvent
+  | RefusedEvent | DocumentEvent | EphemeralEvent | SessionOpenedEvent | SessionClosedEvent
+  | LogEvent | ErrorEvent | ReplyEvent;
 
 export interface Command {
   command: string;
@@ -60,7 +127,9 @@ export interface Command {
 
 /** What `status` answers. */
 export interface Status extends Published {
+  certificates: Certificates;
   connections: number;
+  uptime_s: number;
   sessions: Session[];
   counters: Record<string, number>;
   closed: SessionEnd[];

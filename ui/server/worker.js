@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The worker of the Isolated Web App.  It owns the UDPSocket and the WASM, so
- * that neither the page's layout nor a hidden page's slow timers ever hold up
+ * The worker of the Isolated Web App.  It owns the UDPSocket, the WASM and the
+ * files of the state, so that neither the page's layout nor a hidden page's slow timers ever hold up
  * a packet.  One worker is one run of the appliance: the page makes a new one
  * for each start and ends it after 'exited'.
  */
 import { startAppliance } from './appliance.js';
+import { openOpfsStore } from './opfs_store.js';
 
 /* Where scripts/stage-iwa.mjs puts the WASM's JavaScript, in the app's root. */
 const MODULE = '/fortnight.mjs';
@@ -47,6 +48,7 @@ function start(options) {
       return createModule(init);
     },
     options,
+    openStore: openOpfsStore,
     onEvents: (events) => post({ type: 'events', events }),
   });
   started.exited.then((code) => post({ type: 'exited', code }));
