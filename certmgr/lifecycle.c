@@ -62,6 +62,8 @@ static cm_slot *get_standby(cm_lifecycle *lc) {
 
 static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
 
+static int64_t max64(int64_t a, int64_t b) { return a > b ? a : b; }
+
 /* Puts |slot| aside because the clock has left it. */
 static void park(cm_step *s, cm_slot *slot) {
   /* Nobody has ever heard of one that is not durable. */
@@ -471,6 +473,12 @@ static int is_better(const cm_lifecycle *lc, const cm_slot *a,
   return a_begun ? a->active_at > b->active_at : a->active_at < b->active_at;
 }
 
+/* Whether |slot| is planned to be the active one now. */
+static int is_its_turn(const cm_lifecycle *lc, const cm_slot *slot) {
+  return cm_slot_valid(slot, lc->now) && slot->active_at <= lc->now &&
+         lc->now < slot->retire_at;
+}
+
 /* The parked certificate that fits the time best, to become active; NULL if
    none does.  |last_resort|: even in its guard. */
 static cm_slot *parked_active(cm_lifecycle *lc, int last_resort) {
@@ -478,11 +486,10 @@ static cm_slot *parked_active(cm_lifecycle *lc, int last_resort) {
 
   for (size_t i = 0; i < CM_SLOTS; i++) {
     cm_slot *slot = &lc->slots[i];
-    int64_t end =
-        last_resort ? slot->not_after - LAST_RESORT_MIN : slot->retire_at;
     if (slot->state == CM_CERT_RETIRED && slot->parked &&
-        cm_slot_valid(slot, lc->now) && lc->now < end &&
-        (last_resort || slot->active_at <= lc->now) &&
+        (last_resort ? cm_slot_valid(slot, lc->now) &&
+                           lc->now < slot->not_after - LAST_RESORT_MIN
+                     : is_its_turn(lc, slot)) &&
         is_better(lc, slot, best)) {
       best = slot;
     }
@@ -508,35 +515,67 @@ static cm_slot *parked_standby(cm_lifecycle *lc, const cm_slot *active) {
   return best;
 }
 
+/* Whether the last document, which is still the one to be published if it names
+   the right certificates, has |id| in it. */
+static int is_in_document(const cm_lifecycle *lc, uint64_t id) {
+  return lc->doc_known && lc->doc_epoch == lc->epoch &&
+         (lc->doc_active == id || lc->doc_standby == id);
+}
+
 static void recall(cm_step *s, cm_slot *slot) {
+  cm_lifecycle *lc = s->lc;
+
   slot->parked = 0;
   emit(s, CM_EVENT_RECALLED, slot->id, 0, 0, 0);
-  set_state(s, slot, CM_CERT_PERSISTED);
+  if (is_in_document(lc, slot->id) ||
+      (slot->published && cm_lifecycle_active(lc) == NULL)) {
+    /* There are clients who know it; with nothing else to serve them with, it
+       does not wait for being published again. */
+    slot->settle = cm_profile_settle(&lc->profile);
+    set_state(s, slot, CM_CERT_PUBLISHED);
+  } else {
+    set_state(s, slot, CM_CERT_PERSISTED);
+  }
 }
 
 static void follow_time(cm_step *s) {
   cm_lifecycle *lc = s->lc;
   cm_slot *active = get_active(lc), *standby = get_standby(lc), *slot;
-  int left = 0;
 
   if (active != NULL && !cm_slot_valid(active, lc->now)) {
     park(s, active);
     active = NULL;
-    left = 1;
   }
   /* A clock that stood too far ahead has made a certificate active before its
      time, or one that was wrong has made a new one: the one whose time it is
-     has been kept. */
+     has been kept.  The least jitter is what every swap comes later than hashes
+     that are as old as is promised need it to. */
   if (active != NULL &&
-      (active->doubtful || active->active_at > lc->now + lc->profile.slack)) {
+      (active->doubtful ||
+       active->active_at > lc->now + lc->profile.jitter_min)) {
     slot = parked_active(lc, 0);
+    if (standby != NULL && standby->state >= CM_CERT_PUBLISHED &&
+        is_its_turn(lc, standby) &&
+        (slot == NULL || is_better(lc, standby, slot))) {
+      /* It was made the standby of what is about to go. */
+      slot = standby;
+    }
     if (slot != NULL && is_better(lc, slot, active)) {
       park(s, active);
-      if (standby != NULL) {
+      active = NULL;
+      if (standby != NULL && standby != slot) {
         park(s, standby);
+        standby = NULL;
       }
-      active = standby = NULL;
     }
+  }
+  /* One that was made for a time much later would refuse clients whose clocks
+     are slow. */
+  if (standby != NULL && active != NULL &&
+      standby->active_at >
+          max64(active->retire_at, lc->now) + lc->profile.jitter_min) {
+    park(s, standby);
+    standby = NULL;
   }
   if (standby != NULL &&
       (lc->now >= standby->retire_at ||
@@ -544,9 +583,10 @@ static void follow_time(cm_step *s) {
     park(s, standby);
     standby = NULL;
   }
-  if (standby != NULL && left) {
+  if (standby != NULL && active == NULL) {
+    /* Nobody knows one that is not durable, and who knows when it will be. */
     slot = parked_active(lc, 0);
-    if (slot != NULL && is_better(lc, slot, standby)) {
+    if (slot != NULL && (!standby->durable || is_better(lc, slot, standby))) {
       park(s, standby);
       standby = NULL;
     }
