@@ -16,6 +16,8 @@
 #define AFTERMATH (15 * DAY)
 /* A clock that was wrong for longer than this may have been trusted. */
 #define TRUSTED (50 * MINUTE)
+/* A certificate is never valid for longer. */
+#define LIFE_MAX (14 * DAY)
 
 /* A document, and what the server's clock said when it was learnt. */
 typedef struct learnt {
@@ -147,13 +149,25 @@ static int names(const document *doc, uint64_t key) {
   return key != 0 && (doc->keys[0] == key || doc->keys[1] == key);
 }
 
-/* Whether a client whose clock is right may use a server whose clock is so
-   much off. */
-static int is_near(const world *w, int64_t error) {
+/* How far a client's clock may be behind: less, once the operator has put a
+   certificate in service before its time. */
+static int64_t get_slow(const world *w, const clients *c) {
   cm_promise promise;
 
   cm_profile_promise(&promise, w->options->profile);
-  return error <= w->options->profile->slack && error > -promise.slow;
+  return promise.slow - (c->last.key == c->early_key ? c->early : 0);
+}
+
+/* Finds out whether hashes that are learnt while the server's clock is so much
+   off are of use later. */
+static void judge_clock(world *w, const clients *c) {
+  w->near =
+      w->error <= w->options->profile->jitter_min && w->error > -get_slow(w, c);
+}
+
+void world_published(world *w, const document *doc) {
+  w->current = *doc;
+  w->current.known = doc->keys[0] != 0 && w->near;
 }
 
 static void fetch(world *w, clients *c) {
@@ -161,11 +175,17 @@ static void fetch(world *w, clients *c) {
   document *doc = &l->doc;
 
   *doc = w->current;
-  doc->fetched = w->stale_since != 0 ? w->stale_since : w->truth;
-  doc->known = doc->known && is_near(w, w->error);
+  doc->fetched = w->truth;
+  if (doc->refresh_after < doc->fetched) {
+    doc->fetched = doc->refresh_after;
+  }
+  if (w->stale_since != 0 && w->stale_since < doc->fetched) {
+    doc->fetched = w->stale_since;
+  }
+  doc->known = doc->known && w->near;
   l->wall = doc->fetched + w->error;
   if (doc->known && w->error == 0 && w->lc->state == CM_STATE_HEALTHY &&
-      doc->valid_until < w->truth + w->options->profile->active) {
+      doc->valid_until < doc->fetched + w->options->profile->active) {
     (void)world_violated(w, "HEALTHY, and its document runs out too soon");
   }
 }
@@ -191,15 +211,20 @@ static int connect_all(world *w, clients *c, const served *now) {
 
   cm_profile_promise(&promise, profile);
   cached = promise.cached + w->options->older;
-  slow = promise.slow + w->options->slower - (w->error > 0 ? w->error : 0);
+  slow = get_slow(w, c) + w->options->slower - (w->error > 0 ? w->error : 0);
   fast = promise.fast + w->options->faster - (w->error < 0 ? -w->error : 0);
-  if (w->truth < c->ahead_until && c->ahead > w->error) {
-    slow -= c->ahead - (w->error > 0 ? w->error : 0);
+  if (w->truth < c->ahead_until) {
+    /* A jump of less than a minute is none. */
+    int64_t unnoticed = c->ahead < MINUTE ? c->ahead : MINUTE;
+
+    if (c->ahead > w->error) {
+      slow -= c->ahead - (w->error > 0 ? w->error : 0);
+    }
+    if (unnoticed > profile->jitter_min) {
+      cached -= unnoticed - profile->jitter_min;
+    }
   }
-  if (now->key == c->early_key) {
-    slow -= c->early;
-  }
-  if (slow < 0 || fast < 0) {
+  if (slow < 0 || fast < 0 || -w->error > slow) {
     return 0;
   }
   for (size_t i = 0; i < DOCUMENTS; i++) {
@@ -245,7 +270,7 @@ static int look(world *w, clients *c) {
       c->early_key = now.key;
       c->early = planned - w->truth;
     }
-    c->operated = 0;
+    c->operated &= now.key == 0;
   } else if (w->truth < c->next_connect) {
     return 0;
   }
@@ -284,6 +309,11 @@ static int operate(world *w, clients *c) {
   if (w->refused == CM_COMMAND_ACCEPTED) {
     forget(w, c, next);
     c->operated = 1;
+    if (w->error != 0) {
+      /* Its clock may be too far off for what serves now. */
+      (void)look(w, c);
+      judge_clock(w, c);
+    }
   }
   return 0;
 }
@@ -296,12 +326,17 @@ static void set_clock(world *w, clients *c) {
   w->error = world_spread(w, 50 * YEAR) * (world_chance(w, 500) ? 1 : -1);
   world_trace(w, "clock", w->error);
   if (w->error > 0) {
-    c->ahead = w->error < w->options->profile->slack
-                   ? w->error
-                   : w->options->profile->slack;
+    int64_t max = w->options->profile->jitter_min;
+    if (length > TRUSTED) {
+      max = LIFE_MAX;
+    } else if (max < MINUTE) {
+      max = MINUTE;
+    }
+    c->ahead = w->error < max ? w->error : length > TRUSTED ? 0 : max;
     c->ahead_until = INT64_MAX;
   }
-  if (!is_near(w, w->error) && length > TRUSTED) {
+  judge_clock(w, c);
+  if (!w->near && length > TRUSTED) {
     forget(w, c, 0);
   }
   begin(w, LIFECYCLE_SIM_CLOCK, length);
@@ -354,6 +389,7 @@ static void end_fault(world *w, clients *c, unsigned kind) {
   w->fault_end[index_of(kind)] = 0;
   if (kind == LIFECYCLE_SIM_CLOCK) {
     w->error = 0;
+    judge_clock(w, c);
     if (c->ahead_until == INT64_MAX) {
       c->ahead_until = w->truth + AFTERMATH;
     }
@@ -457,6 +493,7 @@ int lifecycle_sim_run(const lifecycle_sim_options *options,
   w.truth = START;
   w.mono = world_between(&w, 0, 1000000);
   w.next_fault = START + world_between(&w, 0, 20 * DAY);
+  judge_clock(&w, &c);
   rv = w.ops->boot(&w);
   if (rv == 0) {
     rv = live(&w, &c);

@@ -128,14 +128,11 @@ static int publish(world *w) {
     (void)world_violated(w, "the number of the document did not grow");
   }
   s->max_seq = doc.seq;
-  w->current =
-      (document){.known = doc.active != NULL, .valid_until = doc.valid_until};
-  if (doc.active != NULL) {
-    w->current.keys[0] = key_of(doc.active);
-  }
-  if (doc.standby != NULL) {
-    w->current.keys[1] = key_of(doc.standby);
-  }
+  world_published(
+      w, &(document){.keys = {doc.active != NULL ? key_of(doc.active) : 0,
+                              doc.standby != NULL ? key_of(doc.standby) : 0},
+                     .refresh_after = doc.refresh_after,
+                     .valid_until = doc.valid_until});
   return 0;
 }
 

@@ -31,6 +31,7 @@ typedef struct document {
   int64_t fetched;
   /* Of the active certificate and the standby, 0 if there is none. */
   uint64_t keys[2];
+  int64_t refresh_after;
   int64_t valid_until;
 } document;
 
@@ -67,6 +68,8 @@ struct world {
   int64_t truth;
   int64_t error; /* wall = truth + error */
   int64_t mono;
+  /* What is published now counts as learnt with a clock that is right. */
+  int near;
 
   /* The host's, to be read. */
   const cm_lifecycle *lc;
@@ -96,6 +99,9 @@ int world_fault(const world *w, unsigned kind);
 int world_crashes(world *w);
 /* The time it takes to come back. */
 void world_crashed(world *w, int action);
+
+/* |doc| is handed out from now on; |known| and |fetched| are not looked at. */
+void world_published(world *w, const document *doc);
 
 /* Notes the first violation.  -1 */
 int world_violated(world *w, const char *what);
