@@ -234,7 +234,9 @@ static int generate(cm_manager *mgr, cm_result *result) {
   return 0;
 }
 
-static int save(cm_manager *mgr, const cm_identity *identity) {
+/* |store| is cm_store_save() or cm_store_begin(). */
+static int save(cm_manager *mgr, const cm_identity *identity,
+                int (*store)(cm_store *, const uint8_t *, size_t)) {
   int len, rv;
 
   if (mgr->store == NULL) {
@@ -245,9 +247,8 @@ static int save(cm_manager *mgr, const cm_identity *identity) {
   if (len < 0) {
     return len;
   }
-  rv = cm_store_save(mgr->store, mgr->body, (size_t)len);
+  rv = store(mgr->store, mgr->body, (size_t)len);
   explicit_bzero(mgr->body, (size_t)len);
-  mgr->counters.saved += rv == 0;
   return rv;
 }
 
@@ -321,7 +322,7 @@ static int carry_out(cm_manager *mgr, cm_result *result) {
   case CM_ACTION_GENERATE:
     return generate(mgr, result);
   case CM_ACTION_PERSIST:
-    return save(mgr, &mgr->identity);
+    return save(mgr, &mgr->identity, cm_store_begin);
   case CM_ACTION_PUBLISH:
     return publish(mgr);
   case CM_ACTION_ACTIVATE:
@@ -381,9 +382,33 @@ static void advance(cm_manager *mgr, const cm_time *now,
   }
 }
 
+/* Carries out what is to be done, or asks how far it is.  Returns 1 if there
+   is a result. */
+static int work(cm_manager *mgr, cm_result *result) {
+  memset(result, 0, sizeof(*result));
+  result->action = mgr->todo.action;
+  if (mgr->saving) {
+    if (!cm_store_poll(mgr->store, &result->status)) {
+      return 0;
+    }
+    mgr->saving = 0;
+  } else {
+    result->status = carry_out(mgr, result);
+    if (result->action == CM_ACTION_PERSIST &&
+        result->status == CM_STORE_PENDING) {
+      mgr->saving = 1;
+      return 0;
+    }
+  }
+  mgr->counters.saved +=
+      result->action == CM_ACTION_PERSIST && result->status == 0;
+  return 1;
+}
+
 int cm_manager_step(cm_manager *mgr, const cm_time *now, int64_t *wait) {
   cm_output out;
 
+  memset(&out, 0, sizeof(out));
   if (!mgr->started) {
     mgr->started = 1;
     tell_quarantined(mgr, now->wall);
@@ -395,9 +420,9 @@ int cm_manager_step(cm_manager *mgr, const cm_time *now, int64_t *wait) {
     uint64_t id = mgr->todo.id;
     cm_result result;
 
-    memset(&result, 0, sizeof(result));
-    result.action = mgr->todo.action;
-    result.status = carry_out(mgr, &result);
+    if (!work(mgr, &result)) {
+      goto done;
+    }
     if (result.status != 0) {
       cm_manager_note_failure(mgr, result.action, result.status);
     }
@@ -411,11 +436,15 @@ int cm_manager_step(cm_manager *mgr, const cm_time *now, int64_t *wait) {
   if (mgr->todo.action != CM_ACTION_NONE) {
     return 1;
   }
+
+done:
   if (wait != NULL) {
     *wait = out.wait < 1 ? 1 : out.wait > WAIT_MAX ? WAIT_MAX : out.wait;
   }
   return 0;
 }
+
+int cm_manager_is_saving(const cm_manager *mgr) { return mgr->saving; }
 
 cm_refused cm_manager_command(cm_manager *mgr, cm_command command,
                               const cm_time *now) {
@@ -477,7 +506,7 @@ int cm_manager_restore(cm_manager *mgr, const char *backup,
   }
   rv = cm_identity_thumbprint(thumbprint, sizeof(thumbprint), &identity);
   if (rv >= 0) {
-    rv = save(mgr, &identity);
+    rv = save(mgr, &identity, cm_store_save);
   }
   if (rv == 0) {
     mgr->identity = identity;

@@ -166,10 +166,14 @@ void cm_manager_free(cm_manager *mgr);
  */
 int cm_manager_step(cm_manager *mgr, const cm_time *now, int64_t *wait);
 
+/* Whether the store is at work: cm_manager_step() is to be called when it is
+   done, and does nothing until then. */
+int cm_manager_is_saving(const cm_manager *mgr);
+
 /*
- * Gives |command|, and carries out what follows from it at once.  A failure
- * there is told as an event and tried again.  Returns why it was refused, or
- * CM_COMMAND_ACCEPTED.
+ * Gives |command|, and carries out what follows from it at once; where the
+ * store takes its time, up to that.  A failure there is told as an event and
+ * tried again.  Returns why it was refused, or CM_COMMAND_ACCEPTED.
  */
 cm_refused cm_manager_command(cm_manager *mgr, cm_command command,
                               const cm_time *now);

@@ -43,6 +43,9 @@ struct cm_manager {
     int64_t not_after;
   } todo;
 
+  /* |todo| is a save that was begun. */
+  int saving;
+
   /* The current one, and room for the next. */
   cm_edition editions[2];
   int edition;

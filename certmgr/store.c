@@ -108,6 +108,22 @@ int cm_store_save(cm_store *store, const uint8_t *body, size_t len) {
                                  : store->ops->save(store, body, len);
 }
 
+int cm_store_begin(cm_store *store, const uint8_t *body, size_t len) {
+  int rv;
+
+  if (store->ops->begin == NULL) {
+    return cm_store_save(store, body, len);
+  }
+  store->message[0] = '\0';
+  rv = len > CM_STORE_BODY_MAX ? CM_ERR_NOBUF
+                               : store->ops->begin(store, body, len);
+  return rv == 0 ? CM_STORE_PENDING : rv;
+}
+
+int cm_store_poll(cm_store *store, int *result) {
+  return store->ops->poll(store, result);
+}
+
 void cm_store_close(cm_store *store) {
   if (store != NULL) {
     store->ops->close(store);

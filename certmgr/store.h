@@ -46,6 +46,10 @@ typedef struct cm_store_ops {
      the power fails. */
   int (*save)(cm_store *store, const uint8_t *body, size_t len);
   void (*close)(cm_store *store);
+  /* Both NULL, or: begins to save a copy of |body|, one at a time; and whether
+     that has come to its end: 1, with |*result| as of |save|, or 0. */
+  int (*begin)(cm_store *store, const uint8_t *body, size_t len);
+  int (*poll)(cm_store *store, int *result);
 } cm_store_ops;
 
 struct cm_store {
@@ -67,7 +71,19 @@ struct cm_store {
 int cm_store_load(cm_store *store, uint8_t *dest, size_t destlen, size_t *len);
 int cm_store_save(cm_store *store, const uint8_t *body, size_t len);
 
-/* Releases everything, the lock too; NULL is allowed. */
+/* Returned by cm_store_begin(): ask cm_store_poll(). */
+#define CM_STORE_PENDING 1
+
+/* As cm_store_save(), but where the store can, it only begins: then
+   CM_STORE_PENDING is returned.  |body| is copied. */
+int cm_store_begin(cm_store *store, const uint8_t *body, size_t len);
+
+/* Whether what was begun has come to its end: 1, and |*result| is what
+   cm_store_save() would have returned; or 0. */
+int cm_store_poll(cm_store *store, int *result);
+
+/* Releases everything, the lock too, once what was begun has come to its end;
+   NULL is allowed. */
 void cm_store_close(cm_store *store);
 
 /*
@@ -85,6 +101,17 @@ int cm_store_open_posix(cm_store **pstore, const char *path,
  * is JavaScript's.  Otherwise like cm_store_open_posix().
  */
 int cm_store_open_web(cm_store **pstore, const cm_random *random);
+
+/*
+ * Lets |inner|, which is taken over, save in a thread of its own, so that
+ * nobody has to wait for a disk (store_thread_posix.c).  Returns 0, or
+ * CM_ERR_NOMEM, CM_ERR_STORE; then |inner| is still the caller's.
+ */
+int cm_store_open_thread_posix(cm_store **pstore, cm_store *inner);
+
+/* A descriptor of such a store that can be read when cm_store_poll() has
+   something to tell; it belongs to the store. */
+int cm_store_thread_fd(const cm_store *store);
 
 /* --- the format, for backends ------------------------------------------- */
 

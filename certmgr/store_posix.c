@@ -333,7 +333,8 @@ static int open_key(posix_store *s, const cm_random *random) {
 
 int cm_store_open_posix(cm_store **pstore, const char *path,
                         const cm_random *random) {
-  static const cm_store_ops ops = {posix_load, posix_save, posix_close};
+  static const cm_store_ops ops = {posix_load, posix_save, posix_close, NULL,
+                                   NULL};
   posix_store *s = calloc(1, sizeof(*s));
   int rv;
 

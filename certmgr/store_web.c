@@ -188,7 +188,7 @@ done:
 }
 
 int cm_store_open_web(cm_store **pstore, const cm_random *random) {
-  static const cm_store_ops ops = {web_load, web_save, web_close};
+  static const cm_store_ops ops = {web_load, web_save, web_close, NULL, NULL};
   web_store *s = calloc(1, sizeof(*s));
 
   *pstore = NULL;

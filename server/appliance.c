@@ -254,7 +254,8 @@ void appliance_free(appliance *a) {
 int appliance_step(appliance *a, const appliance_time *now, udp_batch *in,
                    udp_batch *out) {
   a->now = *now;
-  if (now->mono >= a->certificates_deadline) {
+  if (now->mono >= a->certificates_deadline ||
+      cm_manager_is_saving(a->certificates)) {
     appliance_tend_certificates(a);
   }
   if (in) {
@@ -284,6 +285,11 @@ int appliance_is_ready(const appliance *a) {
   const cm_publication *pub = cm_manager_publication(a->certificates);
 
   return a->is_serving && pub && pub->set.active;
+}
+
+int appliance_is_settled(const appliance *a) {
+  return a->certificates_deadline > a->now.mono &&
+         !cm_manager_is_saving(a->certificates);
 }
 
 const cm_manager *appliance_certificates(const appliance *a) {

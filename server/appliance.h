@@ -137,6 +137,15 @@ const char *appliance_strerror(int error);
 
 /* The endpoint, for tests and counters. */
 quic_endpoint *appliance_endpoint(appliance *appliance);
+/*
+ * Whether nothing is left to be done for the certificates now.  With a store
+ * that saves in a thread (cm_store_open_thread_posix()), what follows from
+ * rotate, revoke, reset and restore goes on in the background: a host steps
+ * until this is so, and then appliance_describe() is the reply that tells all.
+ * appliance_step() is to be called when the store's descriptor can be read.
+ */
+int appliance_is_settled(const appliance *appliance);
+
 const cm_manager *appliance_certificates(const appliance *appliance);
 /* The certificate in service; NULL if there is none. */
 const cm_certificate *appliance_certificate(const appliance *appliance);

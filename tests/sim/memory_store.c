@@ -35,7 +35,7 @@ static int save(cm_store *store, const uint8_t *body, size_t len) {
 
 static void nothing(cm_store *store) { (void)store; }
 
-static const cm_store_ops ops = {load, save, nothing};
+static const cm_store_ops ops = {load, save, nothing, NULL, NULL};
 
 void memory_store_init(memory_store *store) {
   memset(store, 0, sizeof(*store));
