@@ -182,6 +182,7 @@ int appliance_new(appliance **pappliance, const appliance_config *config,
   a->tls.prefer = config->prefer;
   a->tls.keylog = config->keylog;
   a->tls.keylog_user = config->keylog_user;
+  hash_feed_init(&a->feed);
   rv = CM_ERR_NOMEM;
   a->closed = cJSON_CreateArray();
   if (!a->closed) {
@@ -204,6 +205,7 @@ int appliance_new(appliance **pappliance, const appliance_config *config,
   }
 
   a->apps[0] = &app_echo;
+  a->apps[1] = hash_feed_app(&a->feed);
   a->h3.get = get;
   a->h3.user = a;
   a->h3.webtransport.apps = a->apps;
@@ -245,6 +247,7 @@ void appliance_free(appliance *a) {
   /* Nobody is told about the sessions that end with it. */
   a->on_event = NULL;
   quic_endpoint_free(a->endpoint);
+  hash_feed_free(&a->feed);
   cm_manager_free(a->certificates);
   cJSON_Delete(a->closed);
   free(a);

@@ -12,6 +12,7 @@
 #define SERVER_APPLIANCE_H
 
 #include "certmgr/certmgr.h"
+#include "server/documents.h"
 #include "server/quic/endpoint.h"
 #include "server/tls.h"
 #include "server/udp.h"
@@ -131,6 +132,10 @@ void appliance_shutdown(appliance *appliance, const appliance_time *now);
 
 /* Whether "stop" was commanded or appliance_shutdown() called. */
 int appliance_is_stopping(const appliance *appliance);
+
+/* Fills in all of |source| but the hooks and the version, as of the last step;
+   what it points to stays until the next call without const. */
+void appliance_documents(const appliance *appliance, documents_source *source);
 
 /* The text for an error of appliance_new(): static, without a full stop. */
 const char *appliance_strerror(int error);

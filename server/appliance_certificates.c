@@ -42,6 +42,9 @@ static int publish(void *user, const cm_publication *publication) {
   appliance *a = user;
   cJSON *event;
 
+  if (hash_feed_set(&a->feed, publication->jws, publication->jws_len) != 0) {
+    return CM_ERR_NOMEM;
+  }
   event = appliance_describe_publication(a, publication);
   cJSON_AddStringToObject(event, "type", "certificates");
   appliance_emit(a, event);

@@ -38,6 +38,21 @@ cJSON *appliance_refuse(const char *text) {
   return reply;
 }
 
+void appliance_documents(const appliance *a, documents_source *source) {
+  const open_session *record;
+
+  memset(source, 0, sizeof(*source));
+  source->certificates = a->certificates;
+  source->wall = a->now.wall;
+  source->started = a->started;
+  source->network = quic_endpoint_get_counters(a->endpoint);
+  source->connections = quic_endpoint_connections(a->endpoint);
+  for (record = a->sessions; record; record = record->next) {
+    ++source->sessions;
+  }
+  source->sessions_total = a->sessions_total;
+}
+
 static cJSON *status_of(const appliance *a) {
   cJSON *reply = appliance_describe(a);
   cJSON *sessions = cJSON_AddArrayToObject(reply, "sessions");
@@ -57,6 +72,9 @@ static cJSON *status_of(const appliance *a) {
                           (double)quic_endpoint_connections(a->endpoint));
   cJSON_AddItemToObject(reply, "certificates",
                         cm_manager_status(a->certificates));
+  if (a->on_health) {
+    cJSON_AddItemToObject(reply, "health", a->on_health(a->user));
+  }
   cJSON_AddItemToObject(reply, "counters", counters_of(a));
   cJSON_AddItemToObject(reply, "closed", cJSON_Duplicate(a->closed, 1));
   return reply;

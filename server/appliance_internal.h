@@ -5,7 +5,7 @@
 
 #include "certmgr/certmgr.h"
 #include "server/appliance.h"
-#include "server/apps/app.h"
+#include "server/apps/hash_feed.h"
 #include "server/http3/h3.h"
 #include "server/webtransport/session.h"
 
@@ -23,7 +23,8 @@ struct appliance {
   cm_manager *certificates;
   quic_endpoint *endpoint;
   tls_config tls;
-  const app *apps[1];
+  const app *apps[2];
+  hash_feed feed;
   h3_service h3;
   quic_service services[2];
   void (*on_event)(void *user, cJSON *event);
