@@ -9,27 +9,34 @@
 #define WALL INT64_C(1795300000)
 #define PATIENCE (20 * SIM_SECOND)
 
-static appliance_time time_at(uint64_t now) {
-  appliance_time time = {now, WALL + (int64_t)(now / SIM_SECOND)};
+static appliance_time time_at(const sim_world *world, uint64_t now) {
+  appliance_time time = {now,
+                         WALL + world->asleep + (int64_t)(now / SIM_SECOND)};
 
   return time;
 }
 
 static void receive(void *server, udp_batch *in, uint64_t now) {
-  const appliance_time time = time_at(now);
+  sim_world *world = server;
+  const appliance_time time = time_at(world, now);
   udp_batch none = {NULL, 0, 0};
 
   /* Nothing may be lost for want of slots: send_packets() follows. */
-  appliance_step(server, &time, in, &none);
+  appliance_step(world->appliance, &time, in, &none);
 }
 
 static int send_packets(void *server, udp_batch *out, uint64_t now) {
-  const appliance_time time = time_at(now);
+  sim_world *world = server;
+  const appliance_time time = time_at(world, now);
 
-  return appliance_step(server, &time, NULL, out);
+  return appliance_step(world->appliance, &time, NULL, out);
 }
 
-static uint64_t deadline(void *server) { return appliance_deadline(server); }
+static uint64_t deadline(void *server) {
+  const sim_world *world = server;
+
+  return appliance_deadline(world->appliance);
+}
 
 static int from_hex(uint8_t dest[32], const char *hex) {
   unsigned int octet;
@@ -90,7 +97,7 @@ static void on_event(void *user, cJSON *event) {
 static int start(sim_world *world, uint64_t seed,
                  const quic_conn_limits *limits) {
   static const char *const hosts[] = {"localhost", "10.0.0.1"};
-  const appliance_time time = time_at(SIM_SECOND);
+  const appliance_time time = time_at(world, SIM_SECOND);
   sim_server server = {receive, send_packets, deadline, NULL};
   appliance_config config;
   cJSON *set;
@@ -117,7 +124,7 @@ static int start(sim_world *world, uint64_t seed,
   if (rv != 0) {
     return -1;
   }
-  server.server = world->appliance;
+  server.server = world;
   world->network = sim_network_new(&server, seed);
   return world->network == NULL ? -1 : 0;
 }
@@ -159,7 +166,7 @@ const quic_endpoint_counters *sim_world_counters(const sim_world *world) {
 }
 
 cJSON *sim_world_command(sim_world *world, const char *json) {
-  const appliance_time time = time_at(sim_network_now(world->network));
+  const appliance_time time = time_at(world, sim_network_now(world->network));
   cJSON *command = cJSON_Parse(json), *reply;
 
   reply = appliance_command(world->appliance, command, &time);
@@ -172,7 +179,8 @@ cJSON *sim_world_command(sim_world *world, const char *json) {
 }
 
 int sim_world_rotate(sim_world *world) {
-  cJSON *reply = sim_world_command(world, "{\"command\":\"rotate\",\"force\":true}");
+  cJSON *reply =
+      sim_world_command(world, "{\"command\":\"rotate\",\"force\":true}");
   int rv = reply == NULL ? -1 : read_hashes(world, reply);
 
   cJSON_Delete(reply);

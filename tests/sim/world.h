@@ -29,6 +29,9 @@ typedef struct sim_world {
   appliance *appliance;
   quic_endpoint *endpoint;
   sim_network *network;
+  /* Seconds by which the wall clock has gone on while the machine slept: its
+     timers did not run, nor the monotonic clock. */
+  int64_t asleep;
   sim_tls *tls;
   sim_peer *peers[SIM_WORLD_PEERS];
   size_t npeers;
