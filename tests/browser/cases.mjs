@@ -4,15 +4,10 @@
 // must say of it.
 
 import { randomBytes } from 'node:crypto';
+import { askClient, ClientHangs } from './ask.mjs';
 import { run } from './process.mjs';
 import { hashesByUse } from './servers/server.mjs';
-import { expect, expectEqual, step, until } from './step.mjs';
-
-/** How long one step inside the client may take. */
-const STEP_MS = 15_000;
-
-/** How long a whole case may take: only a client that hangs meets this. */
-const CASE_MS = 120_000;
+import { expect, expectEqual, until } from './step.mjs';
 
 const SWAPS = 20;
 
@@ -35,32 +30,17 @@ const CODES = [0, 5, 29, 30, 31, 255];
  *     not run with a client that lacks one of these
  */
 
-/** The client stopped answering: nothing more can be asked of it. */
-export class ClientHangs extends Error {}
-
 /**
  * Has the client run its part of a case.
  * @param {Context} context
  * @param {string} name
  * @param {object} [params]
  */
-async function ask(context, name, params = {}) {
+function ask(context, name, params = {}) {
   const { active, standby } = hashesByUse(context.hashSet);
-  /** @type {import('./page/cases.mjs').Answer} */
-  let answer;
-  try {
-    answer = await step(`the client runs "${name}"`, context.client.run(name, {
-      url: context.hashSet.url,
-      hashes: [active, standby],
-      fin: context.client.traits.fin,
-      stepMs: STEP_MS,
-      ...params,
-    }), CASE_MS);
-  } catch (error) {
-    throw new ClientHangs(/** @type {Error} */ (error).message);
-  }
-  expect(answer.ok, answer.error ?? 'no answer');
-  return answer.result;
+  return askClient(context.client, name, {
+    url: context.hashSet.url, hashes: [active, standby], ...params,
+  });
 }
 
 /**
@@ -149,7 +129,7 @@ function serverCloses(name, code, reason) {
 async function rotate(context, byProgram) {
   const { kind, ready } = context.server;
   if (!byProgram || !kind.rotateProgram || !ready.control) {
-    return context.server.command({ command: 'rotate' });
+    return context.server.command({ command: 'rotate', force: true });
   }
   const { code, stdout, stderr } = await run(kind.rotateProgram(ready.control));
   expect(code === 0, `fortnight rotate ended with ${code}: ${stderr.trim()}`);

@@ -12,10 +12,12 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { CASES, ClientHangs } from './cases.mjs';
+import { ClientHangs } from './ask.mjs';
+import { CASES } from './cases.mjs';
 import { startChromium } from './clients/chromium.mjs';
 import { startDeno } from './clients/deno.mjs';
 import { startFirefox } from './clients/firefox.mjs';
+import { LIFECYCLE_CASES } from './lifecycle_cases.mjs';
 import { OPTION_CASES } from './option_cases.mjs';
 import { servePages } from './pages.mjs';
 import { endEverything } from './process.mjs';
@@ -73,10 +75,41 @@ async function attempt(name, body) {
  * @returns {string}  a folder for what explains a failure
  */
 function artifactFolder(pair) {
-  const folder = join(ARTIFACTS, pair.replace('/', '-'));
+  const folder = join(ARTIFACTS, pair.replaceAll('/', '-'));
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   return folder;
+}
+
+/**
+ * Each has a server of its own and mostly waits for a clock: some at a time.
+ * @param {Kind} kind
+ * @param {import('./clients/client.mjs').Client} client
+ * @param {import('./lifecycle_cases.mjs').LifecycleCase[]} cases
+ * @returns {Promise<boolean>} whether all passed
+ */
+async function runLives(kind, client, cases) {
+  const pair = `${kind.name}/${client.name}`;
+  if (!kind.clocked) {
+    for (const { name } of cases) {
+      report('n/a', `${pair} ${name}`, `the ${kind.name} server has no clock that can be moved`);
+    }
+    return true;
+  }
+  let passed = true;
+  const queue = [...cases];
+  const next = async () => {
+    for (let it = queue.shift(); it; it = queue.shift()) {
+      const { name, run } = it;
+      const keep = (/** @type {string} */ text) =>
+        writeFileSync(join(artifactFolder(`${pair}-${name}`), 'server.txt'), text);
+      const error = await attempt(`${pair} ${name}`, () => run({ kind, client, keep }));
+      passed &&= error === null;
+      if (error instanceof ClientHangs) queue.length = 0;
+    }
+  };
+  await Promise.all([next(), next(), next()]);
+  return passed;
 }
 
 /**
@@ -114,6 +147,9 @@ async function runPair(server, clientName, origin, only) {
     failed ||= error !== null;
     hangs = error instanceof ClientHangs;
   }
+  const lives = hangs ? [] : LIFECYCLE_CASES.filter((it) => it.clients.includes(clientName)
+    && (only.length === 0 || only.includes(it.name)));
+  failed = !await runLives(server.kind, client, lives) || failed;
   const { stop } = client;
   failed = await attempt(`${pair} stop`, stop) !== null || failed;
   if (failed) {
@@ -132,7 +168,8 @@ async function runPair(server, clientName, origin, only) {
  */
 async function runServer(kind, clients, origin, only) {
   const real = clients.filter((name) => name !== 'options');
-  const wanted = CASES.some((it) => only.length === 0 || only.includes(it.name));
+  const wanted = [...CASES, ...LIFECYCLE_CASES]
+    .some((it) => only.length === 0 || only.includes(it.name));
   if (real.length > 0 && wanted) {
     /** @type {import('./servers/server.mjs').Server | undefined} */
     let server;
@@ -193,7 +230,7 @@ async function main() {
     ? [other(values['server-command'])]
     : choose('server', values.server, Object.keys(SERVERS)).map((it) => SERVERS[it]);
   const only = values.only ? choose('only', values.only,
-    [...CASES, ...OPTION_CASES].map((it) => it.name)) : [];
+    [...CASES, ...LIFECYCLE_CASES, ...OPTION_CASES].map((it) => it.name)) : [];
   const repeat = Number(values.repeat);
   if (!Number.isInteger(repeat) || repeat < 1) throw new Error('--repeat: a number from 1');
 

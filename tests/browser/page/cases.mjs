@@ -30,6 +30,7 @@ import {
   setStepMs,
   step,
   streamError,
+  verified,
   WRONG,
 } from './tools.mjs';
 
@@ -52,6 +53,16 @@ const held = new Map();
 function heldSession(id) {
   const it = held.get(id);
   if (!it) throw new Error(`no session is held as ${id}`);
+  return it;
+}
+
+/** @type {Map<string, {wt: WebTransport, streams: ReadableStreamDefaultReader<any>}>} */
+const feeds = new Map();
+
+/** @param {string} id */
+function feedOf(id) {
+  const it = feeds.get(id);
+  if (!it) throw new Error(`no feed is open as ${id}`);
   return it;
 }
 
@@ -258,6 +269,14 @@ const CASES = {
     return message;
   },
 
+  /** One session. */
+  connect: (/** @type {Params} */ params) =>
+    session(params, '', (wt) => bidiEcho(wt, params, 10, 0)),
+
+  /** None of the hashes is that of what is served. */
+  refused: (/** @type {Params} */ params) =>
+    refused(params.url, params.hashes, 'connecting'),
+
   /** @param {Params & {link: string}} params  what a person was handed */
   link: async (params) => {
     const { url, hashes } = parseLink(params.link);
@@ -309,11 +328,34 @@ const CASES = {
     await close(it.wt, 'closing the held session');
   },
 
-  /** @param {Params & {id: string}} params  the server goes */
+  /** @param {Params & {id: string}} params  the server ends it */
   over: async (params) => {
     const { wt } = heldSession(params.id);
     await step('the held session ends', wt.closed.then(() => {}, () => {}));
     held.delete(params.id);
+  },
+
+  /** @param {Params & {id: string}} params  what the server publishes, from now on */
+  'feed-open': async (params) => {
+    const wt = await open(new URL('/.fortnight/hashes', params.url).href, params.hashes,
+      'connecting to the feed');
+    feeds.set(params.id, { wt, streams: wt.incomingUnidirectionalStreams.getReader() });
+  },
+
+  /**
+   * The next document, verified.
+   * @param {Params & {id: string, identity: string}} params
+   */
+  'feed-next': async (params) => {
+    const { value, done } = await step('a document comes', feedOf(params.id).streams.read());
+    expect(!done, 'no more documents');
+    const text = decode(await new Octets(value, 'the document').all());
+    return { text, set: await verified(text, params.identity) };
+  },
+
+  'feed-close': async (/** @type {Params & {id: string}} */ params) => {
+    await close(feedOf(params.id).wt, 'closing the feed');
+    feeds.delete(params.id);
   },
 
   /**

@@ -211,6 +211,12 @@ export class Octets {
     return all.subarray(0, n);
   }
 
+  /** All that comes until the end. */
+  async all() {
+    while (await this.more()) { /* it is kept */ }
+    return join(this.kept);
+  }
+
   /** Expects the end, and nothing before it. */
   async end() {
     while (this.length === 0 && await this.more()) { /* an empty chunk */ }
@@ -358,4 +364,36 @@ export async function rejection(what, promise) {
     () => null, (/** @type {any} */ reason) => reason));
   expect(error !== null, `${what}: no error came`);
   return error;
+}
+
+/** @param {string} text  base64url without padding */
+function fromBase64url(text) {
+  const raw = atob(text.replaceAll('-', '+').replaceAll('_', '/'));
+  return Uint8Array.from(raw, (c) => c.charCodeAt(0));
+}
+
+/**
+ * What a signed hash set says, if the identity with the thumbprint |identity|
+ * (RFC 7638) has signed it: a JWS in the compact form, ES256 (RFC 7515).
+ * @param {string} jws
+ * @param {string} identity
+ */
+export async function verified(jws, identity) {
+  const parts = jws.split('.');
+  expect(parts.length === 3, `no JWS: ${jws}`);
+  const [header, payload, signature] = parts;
+  const { alg, jwk: { crv, kty, x, y } } = JSON.parse(decode(fromBase64url(header)));
+  expect(alg === 'ES256', `signed by ${alg}`);
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256',
+    encode(JSON.stringify({ crv, kty, x, y }))));
+  expectSame("the key's thumbprint", digest, fromBase64url(identity));
+  const key = await crypto.subtle.importKey('jwk', { crv, kty, x, y },
+    { name: 'ECDSA', namedCurve: 'P-256' }, false, ['verify']);
+  const data = encode(`${header}.${payload}`);
+  const check = (/** @type {Uint8Array<ArrayBuffer>} */ octets) => crypto.subtle.verify(
+    { name: 'ECDSA', hash: 'SHA-256' }, key, fromBase64url(signature), octets);
+  expect(await check(data), 'the signature is wrong');
+  data[data.length - 1] ^= 1;
+  expect(!await check(data), 'any signature is taken');
+  return JSON.parse(decode(fromBase64url(payload)));
 }

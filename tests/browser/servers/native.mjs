@@ -13,6 +13,7 @@ export const native = {
     name: 'native', command: PROGRAM, args: ['serve', ...args], cwd: ROOT,
   }),
   readyMs: 20_000,
+  clocked: (process, clock) => ({ ...process, env: { ...process.env, ...clock.native } }),
   rotateProgram: (control) => ({
     name: 'rotate', command: PROGRAM, args: ['rotate', '--control', control], cwd: ROOT,
   }),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // (b) the WASM on Node.
 
+import { IMPORT } from '../../clock/clock.mjs';
 import { native } from './native.mjs';
 import { ROOT } from './server.mjs';
 
@@ -14,5 +15,10 @@ export const node = {
     cwd: ROOT,
   }),
   readyMs: 30_000,
+  clocked: (process, clock) => ({
+    ...process,
+    args: ['--import', IMPORT, .../** @type {string[]} */ (process.args)],
+    env: { ...process.env, ...clock.node },
+  }),
   rotateProgram: native.rotateProgram,
 };

@@ -8,9 +8,19 @@ import { fileURLToPath } from 'node:url';
 import { start } from '../process.mjs';
 import { expect, step } from '../step.mjs';
 
-/** @typedef {{use: 'active' | 'standby', hex: string, b64url: string}} Hash */
+/**
+ * One certificate; times in seconds since 1970 UTC.
+ * @typedef {object} Hash
+ * @property {'active' | 'standby'} use
+ * @property {string} hex
+ * @property {string} b64url
+ * @property {number} not_before
+ * @property {number} not_after
+ * @property {number} active_from
+ * @property {number} active_until
+ */
 
-/** @typedef {{url: string, link: string, hashes: Hash[]}} HashSet */
+/** @typedef {{url: string, link: string, identity: string, seq: number, hashes: Hash[]}} HashSet */
 
 /** @typedef {HashSet & {pid: number, control?: string}} Ready */
 
@@ -22,6 +32,8 @@ import { expect, step } from '../step.mjs';
  * @property {number} readyMs  how long it may take to serve
  * @property {(control: string) => Parameters<typeof start>[0]} [rotateProgram]
  *     the command that swaps the certificate, where there is one
+ * @property {(process: Parameters<typeof start>[0], clock: import('../../clock/clock.mjs').Clock) => Parameters<typeof start>[0]} [clocked]
+ *     the same process with a wall clock that can be moved, where there is one
  */
 
 /**
@@ -77,11 +89,15 @@ export function hashesByUse(set) {
 
 /**
  * @param {Kind} kind
- * @param {string[]} args
+ * @param {string[]} [args]
+ * @param {import('../../clock/clock.mjs').Clock} [clock]  what it has for a wall
+ *     clock
  * @returns {Promise<Server>}
  */
-export async function startServer(kind, args = ['--port', '0']) {
-  const running = start(kind.process(args));
+export async function startServer(kind, args = ['--port', '0'], clock) {
+  const process = kind.process(args);
+  if (clock && !kind.clocked) throw new Error(`${kind.name} has no clock that can be moved`);
+  const running = start(clock && kind.clocked ? kind.clocked(process, clock) : process);
   try {
     const line = await step(`the ${kind.name} server is ready`,
       running.line('ready '), kind.readyMs);
