@@ -259,9 +259,15 @@ static void persisted(cm_step *s) {
   succeeded(lc, CM_ACTION_PERSIST);
 }
 
+/* Whether the last document that was published names |id|. */
+static int is_in_document(const cm_lifecycle *lc, uint64_t id) {
+  return lc->doc_known && (lc->doc_active == id || lc->doc_standby == id);
+}
+
 static void published(cm_step *s) {
   cm_lifecycle *lc = s->lc;
   const uint64_t ids[] = {lc->pending_doc_active, lc->pending_doc_standby};
+  const int known[] = {is_in_document(lc, ids[0]), is_in_document(lc, ids[1])};
 
   lc->seq++;
   lc->doc_active = lc->pending_doc_active;
@@ -275,9 +281,11 @@ static void published(cm_step *s) {
       continue;
     }
     slot->published = 1;
+    if (!known[i]) {
+      slot->settle = cm_profile_settle(&lc->profile);
+    }
     if (slot->state == CM_CERT_PERSISTED) {
       set_state(s, slot, CM_CERT_PUBLISHED);
-      slot->settle = cm_profile_settle(&lc->profile);
     }
   }
   succeeded(lc, CM_ACTION_PUBLISH);
@@ -515,36 +523,26 @@ static cm_slot *parked_standby(cm_lifecycle *lc, const cm_slot *active) {
   return best;
 }
 
-/* Whether the last document, which is still the one to be published if it names
-   the right certificates, has |id| in it. */
-static int is_in_document(const cm_lifecycle *lc, uint64_t id) {
-  return lc->doc_known && lc->doc_epoch == lc->epoch &&
-         (lc->doc_active == id || lc->doc_standby == id);
-}
-
 static void recall(cm_step *s, cm_slot *slot) {
-  cm_lifecycle *lc = s->lc;
+  const cm_lifecycle *lc = s->lc;
 
   slot->parked = 0;
   emit(s, CM_EVENT_RECALLED, slot->id, 0, 0, 0);
-  if (is_in_document(lc, slot->id) ||
-      (slot->published && cm_lifecycle_active(lc) == NULL)) {
-    /* There are clients who know it; with nothing else to serve them with, it
-       does not wait for being published again. */
-    slot->settle = cm_profile_settle(&lc->profile);
-    set_state(s, slot, CM_CERT_PUBLISHED);
-  } else {
-    set_state(s, slot, CM_CERT_PERSISTED);
-  }
+  slot->settle = cm_profile_settle(&lc->profile);
+  /* There are clients who know what was published once: when nothing else is
+     left, it does not wait for being published again. */
+  set_state(s, slot, slot->published ? CM_CERT_PUBLISHED : CM_CERT_PERSISTED);
 }
 
 static void follow_time(cm_step *s) {
   cm_lifecycle *lc = s->lc;
   cm_slot *active = get_active(lc), *standby = get_standby(lc), *slot;
+  int left = 0;
 
   if (active != NULL && !cm_slot_valid(active, lc->now)) {
     park(s, active);
     active = NULL;
+    left = 1;
   }
   /* A clock that stood too far ahead has made a certificate active before its
      time, or one that was wrong has made a new one: the one whose time it is
@@ -586,7 +584,8 @@ static void follow_time(cm_step *s) {
   if (standby != NULL && active == NULL) {
     /* Nobody knows one that is not durable, and who knows when it will be. */
     slot = parked_active(lc, 0);
-    if (slot != NULL && (!standby->durable || is_better(lc, slot, standby))) {
+    if (slot != NULL &&
+        (!standby->durable || (left && is_better(lc, slot, standby)))) {
       park(s, standby);
       standby = NULL;
     }
@@ -603,7 +602,8 @@ static void follow_time(cm_step *s) {
     }
   }
   if (standby != NULL && standby->state == CM_CERT_PUBLISHED &&
-      standby->settle == 0 && active != NULL) {
+      standby->settle == 0 && is_in_document(lc, standby->id) &&
+      active != NULL) {
     set_state(s, standby, CM_CERT_READY);
   }
   if (lc->without_standby >= DAY && lc->warned < 1) {

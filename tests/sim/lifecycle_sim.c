@@ -136,6 +136,8 @@ void world_crashed(world *w, int action) {
   world_trace(w, "crash", action);
   w->report->crashes++;
   w->truth += world_spread(w, HOUR / 4);
+  /* A new process has memory enough. */
+  w->fault_end[index_of(LIFECYCLE_SIM_ACTIVATE)] = 0;
   w->mono = world_between(w, 0, 1000000);
 }
 
@@ -359,6 +361,7 @@ static int begin_fault(world *w, clients *c) {
       w->truth += world_spread(w, 30 * DAY);
       w->mono = world_between(w, 0, 1000000);
       w->report->crashes++;
+      w->fault_end[index_of(LIFECYCLE_SIM_ACTIVATE)] = 0;
       return w->ops->boot(w);
     }
     begin(w, kind, world_spread(w, 12 * DAY));
