@@ -30,7 +30,8 @@ static int activate(void *user, const cm_certificate *certificate) {
     }
   }
   if (rv != 0) {
-    return rv == TLS_ERR_NOMEM ? CM_ERR_NOMEM : CM_ERR_SELF_CHECK;
+    /* Without memory a handshake may fail in many ways. */
+    return rv == TLS_ERR_REFUSED ? CM_ERR_SELF_CHECK : CM_ERR_NOMEM;
   }
   quic_endpoint_set_tls(a->endpoint, tls);
   memcpy(a->served, certificate->sha256, CM_HASH_LEN);
