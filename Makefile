@@ -61,7 +61,7 @@ unit:
 ## browser     the end-to-end tests alone; ARGS go to tests/browser/main.mjs
 browser:
 	@$(call SETUP,native wasm npm chromium firefox)
-	@$(call BUILD,native,program clock)
+	@$(call BUILD,native,program clock bench)
 	@$(call BUILD,wasm,program)
 	@$(WITH) "$$node" tests/browser/main.mjs $(ARGS)
 

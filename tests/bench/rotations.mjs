@@ -52,7 +52,7 @@ function kilobytes(text, name) {
 
 /**
  * Commands rotations of |program|.
- * @param {import('./programs.mjs').Program} program
+ * @param {Pick<import('./programs.mjs').Program, 'control' | 'pid'>} program
  * @param {number} count
  * @param {string[]} args
  */
@@ -76,7 +76,7 @@ export async function rotate(program, count, args) {
 
 /**
  * Sessions that stay and new ones all the time.
- * @param {import('./programs.mjs').Program} program
+ * @param {Pick<import('./programs.mjs').Program, 'control' | 'pid'>} program
  * @param {number} count
  */
 export function underLoad(program, count) {

@@ -4,12 +4,18 @@
 
 import { createSocket } from 'node:dgram';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { growth, underLoad } from '../bench/rotations.mjs';
 import { startDeno } from './clients/deno.mjs';
 import { run, start } from './process.mjs';
 import { startServer } from './servers/server.mjs';
 import { expect, expectEqual, step, until } from './step.mjs';
 
 /** @typedef {import('./servers/server.mjs').Kind} Kind */
+
+const ROTATIONS = 50;
+
+/** The allocator needs some time to find its size; a leak needs more than this. */
+const GROWTH_KB = 512;
 
 /**
  * @typedef {object} OptionCase
@@ -187,6 +193,32 @@ export const OPTION_CASES = [
       } finally {
         running.scratch.remove();
       }
+    },
+  },
+  {
+    // The short form of `make bench ARGS="--only rotations"`.
+    name: 'rotations-under-load',
+    kinds: ['native', 'node'],
+    async run(kind) {
+      const server = await startServer(kind, ['--port', '0', '--ephemeral']);
+      await stopsClean(server, async () => {
+        const { result, memory } = await underLoad(
+          { ...server.ready, control: server.ready.control ?? '' }, ROTATIONS);
+        const { visits, dropped, rotations, stream_octets: octets } = result;
+        expectEqual({ rotations, dropped, failed: visits.failed, unstarted: visits.unstarted },
+          { rotations: ROTATIONS, dropped: 0, failed: 0, unstarted: 0 },
+          `under load (${JSON.stringify(result)})`);
+        expect(visits.begun > 0 && visits.served === visits.begun,
+          `${visits.served} of ${visits.begun} new sessions were served`);
+        expect(visits.by_standby > 0 && visits.by_standby < visits.served,
+          `${visits.by_standby} of ${visits.served} came by the standby's hash`);
+        expect(octets > 0 && result.datagrams.echoed > 0, 'nothing was echoed');
+        if (kind.name === 'native') {
+          const { first, last } = growth(memory.own);
+          expect(last - first < GROWTH_KB, `it grew from ${first} to ${last} kB`);
+        }
+        server.running.kill('SIGTERM');
+      });
     },
   },
 ];
