@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/cli.h"
+
+#include "certmgr/hashset.h"
+#include "certmgr/timeline.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define YEARS_DEFAULT 10
+
+/* Bits for commands. */
+#define FOR(command) (1U << (command))
+#define FOR_CONTROL                                                            \
+  (FOR(CLI_STATUS) | FOR(CLI_HASHES) | FOR(CLI_ROTATE) | FOR(CLI_REVOKE) |     \
+   FOR(CLI_RESET) | FOR(CLI_IDENTITY) | FOR(CLI_STOP))
+
+static const char *const command_names[CLI_COMMAND_COUNT] = {
+    [CLI_HELP] = "help",         [CLI_SERVE] = "serve",
+    [CLI_STATUS] = "status",     [CLI_HASHES] = "hashes",
+    [CLI_ROTATE] = "rotate",     [CLI_REVOKE] = "revoke",
+    [CLI_RESET] = "reset",       [CLI_IDENTITY] = "identity",
+    [CLI_STOP] = "stop",         [CLI_VERIFY] = "verify",
+    [CLI_SIMULATE] = "simulate",
+};
+
+typedef enum option_id {
+  OPTION_BACKUP,
+  OPTION_CONTROL,
+  OPTION_EPHEMERAL,
+  OPTION_FORCE,
+  OPTION_FORM,
+  OPTION_HELP,
+  OPTION_HOST,
+  OPTION_HTTP,
+  OPTION_ID,
+  OPTION_JSON,
+  OPTION_KEY_LOG,
+  OPTION_LINK,
+  OPTION_LISTEN,
+  OPTION_MIRROR,
+  OPTION_ON_EVENT,
+  OPTION_ON_PUBLISH,
+  OPTION_PORT,
+  OPTION_PROFILE,
+  OPTION_RESTORE,
+  OPTION_STATE,
+  OPTION_SVG,
+  OPTION_YEARS,
+  OPTION_YES
+} option_id;
+
+#define OPTION_COUNT 23
+
+static const struct {
+  const char *name;
+  int takes_value;
+  unsigned commands;
+} options[OPTION_COUNT] = {
+    [OPTION_BACKUP] = {"backup", 0, FOR(CLI_IDENTITY)},
+    [OPTION_CONTROL] = {"control", 1, FOR(CLI_SERVE) | FOR_CONTROL},
+    [OPTION_EPHEMERAL] = {"ephemeral", 0, FOR(CLI_SERVE)},
+    [OPTION_FORCE] = {"force", 0, FOR(CLI_ROTATE)},
+    [OPTION_FORM] = {"form", 1, FOR(CLI_HASHES)},
+    [OPTION_HELP] = {"help", 0, ~0U},
+    [OPTION_HOST] = {"host", 1, FOR(CLI_SERVE)},
+    [OPTION_HTTP] = {"http", 1, FOR(CLI_SERVE)},
+    [OPTION_ID] = {"id", 1, FOR(CLI_VERIFY)},
+    [OPTION_JSON] = {"json", 0,
+                     FOR_CONTROL | FOR(CLI_VERIFY) | FOR(CLI_SIMULATE)},
+    [OPTION_KEY_LOG] = {"key-log", 1, FOR(CLI_SERVE)},
+    [OPTION_LINK] = {"link", 1, FOR(CLI_VERIFY)},
+    [OPTION_LISTEN] = {"listen", 1, FOR(CLI_SERVE)},
+    [OPTION_MIRROR] = {"mirror", 1, FOR(CLI_SERVE)},
+    [OPTION_ON_EVENT] = {"on-event", 1, FOR(CLI_SERVE)},
+    [OPTION_ON_PUBLISH] = {"on-publish", 1, FOR(CLI_SERVE)},
+    [OPTION_PORT] = {"port", 1, FOR(CLI_SERVE)},
+    [OPTION_PROFILE] = {"profile", 1, FOR(CLI_SERVE) | FOR(CLI_SIMULATE)},
+    [OPTION_RESTORE] = {"restore", 1, FOR(CLI_IDENTITY)},
+    [OPTION_STATE] = {"state", 1, FOR(CLI_SERVE)},
+    [OPTION_SVG] = {"svg", 1, FOR(CLI_SIMULATE)},
+    [OPTION_YEARS] = {"years", 1, FOR(CLI_SIMULATE)},
+    [OPTION_YES] = {"yes", 0, FOR(CLI_RESET)},
+};
+
+/* What parsing goes by and to. */
+typedef struct parser {
+  cli_options *o;
+  char *error;
+  size_t errorlen;
+} parser;
+
+const char *cli_command_name(cli_command command) {
+  return command_names[command];
+}
+
+/* Says why not, and returns -1. */
+__attribute__((format(printf, 2, 3))) static int
+refuse(const parser *p, const char *format, ...) {
+  va_list args;
+
+  va_start(args, format);
+  vsnprintf(p->error, p->errorlen, format, args);
+  va_end(args);
+  return -1;
+}
+
+static int find_command(const char *name) {
+  int i;
+
+  for (i = 0; i < CLI_COMMAND_COUNT; ++i) {
+    if (strcmp(command_names[i], name) == 0) {
+      return i;
+    }
+  }
+  return -1;
+}
+
+static int find_option(const char *name, size_t len) {
+  int i;
+
+  for (i = 0; i < OPTION_COUNT; ++i) {
+    if (strlen(options[i].name) == len &&
+        memcmp(options[i].name, name, len) == 0) {
+      return i;
+    }
+  }
+  return -1;
+}
+
+/* A whole number from 0 to |max|; -1 if it is none. */
+static long number(const char *value, long max) {
+  char *end;
+  long n;
+
+  errno = 0;
+  n = strtol(value, &end, 10);
+  return value[0] < '0' || value[0] > '9' || *end || errno || n > max ? -1 : n;
+}
+
+static int set_profile(const parser *p, const char *value) {
+  const char *reason;
+
+  return cm_profile_parse(&p->o->profile, value, &reason) == 0
+             ? 0
+             : refuse(p, "--profile %.80s: %s", value, reason);
+}
+
+static int set_option(const parser *p, option_id id, const char *value) {
+  cli_options *o = p->o;
+  long n;
+
+  switch (id) {
+  case OPTION_BACKUP:
+    o->backup = 1;
+    break;
+  case OPTION_CONTROL:
+    o->control = value;
+    break;
+  case OPTION_EPHEMERAL:
+    o->ephemeral = 1;
+    break;
+  case OPTION_FORCE:
+    o->force = 1;
+    break;
+  case OPTION_FORM:
+    o->form = value;
+    break;
+  case OPTION_HELP:
+    o->help = 1;
+    break;
+  case OPTION_HOST:
+    if (o->nhosts == CLI_HOSTS_MAX) {
+      return refuse(p, "--host was given more than %d times", CLI_HOSTS_MAX);
+    }
+    o->hosts[o->nhosts++] = value;
+    break;
+  case OPTION_HTTP:
+    o->http = value;
+    break;
+  case OPTION_ID:
+    if (!cli_is_thumbprint(value)) {
+      return refuse(p, "--id takes an identity's thumbprint: the 43 "
+                       "characters behind \"&id=\" in a link");
+    }
+    o->id = value;
+    break;
+  case OPTION_JSON:
+    o->json = 1;
+    break;
+  case OPTION_KEY_LOG:
+    o->key_log = value;
+    break;
+  case OPTION_LINK:
+    o->link = value;
+    break;
+  case OPTION_LISTEN:
+    o->address = value;
+    break;
+  case OPTION_MIRROR:
+    if (cm_mirror_check(value) != 0) {
+      return refuse(p, "--mirror takes an https URL without a \"#\", such as "
+                       "https://example.org/hashes.json");
+    }
+    o->mirror = value;
+    break;
+  case OPTION_ON_EVENT:
+    o->on_event = value;
+    break;
+  case OPTION_ON_PUBLISH:
+    o->on_publish = value;
+    break;
+  case OPTION_PORT:
+    n = number(value, 65535);
+    if (n < 0) {
+      return refuse(p, "--port takes a number from 0 to 65535");
+    }
+    o->port = (uint16_t)n;
+    break;
+  case OPTION_PROFILE:
+    return set_profile(p, value);
+  case OPTION_RESTORE:
+    o->restore = value;
+    break;
+  case OPTION_STATE:
+    o->state = value;
+    break;
+  case OPTION_SVG:
+    o->svg = value;
+    break;
+  case OPTION_YEARS:
+    n = number(value, CM_TIMELINE_YEARS_MAX);
+    if (n < 1) {
+      return refuse(p, "--years takes a number from 1 to %d",
+                    CM_TIMELINE_YEARS_MAX);
+    }
+    o->years = (int)n;
+    break;
+  case OPTION_YES:
+    o->yes = 1;
+    break;
+  }
+  return 0;
+}
+
+/* Takes |argv[*i]|, which begins with "--", and its value. */
+static int take_option(const parser *p, int argc, char *const *argv, int *i) {
+  const char *command = command_names[p->o->command];
+  const char *name = argv[*i] + 2;
+  size_t len = strcspn(name, "=");
+  const char *value = name[len] == '=' ? name + len + 1 : NULL;
+  int id = find_option(name, len);
+
+  if (id < 0 || !(options[id].commands & FOR(p->o->command))) {
+    return refuse(p, "%s has no option --%.*s; see \"fortnight %s --help\"",
+                  command, (int)(len < 40 ? len : 40), name, command);
+  }
+  if (!options[id].takes_value) {
+    return value ? refuse(p, "--%s takes no value", options[id].name)
+                 : set_option(p, (option_id)id, NULL);
+  }
+  if (!value) {
+    if (*i + 1 >= argc) {
+      return refuse(p, "a value is missing after --%s", options[id].name);
+    }
+    value = argv[++*i];
+  }
+  if (!*value) {
+    return refuse(p, "the value of --%s is empty", options[id].name);
+  }
+  return set_option(p, (option_id)id, value);
+}
+
+/* "help COMMAND", "verify FILE". */
+static int take_word(const parser *p, const char *word) {
+  cli_options *o = p->o;
+
+  if (o->command == CLI_HELP && !o->help) {
+    int command = find_command(word);
+
+    if (command < 0) {
+      return refuse(p, "there is no command \"%.40s\"; see \"fortnight help\"",
+                    word);
+    }
+    o->command = (cli_command)command;
+    o->help = 1;
+    return 0;
+  }
+  if (o->command == CLI_VERIFY && !o->file) {
+    o->file = word;
+    return 0;
+  }
+  return refuse(p,
+                "there is no place for \"%.40s\"; see \"fortnight %s "
+                "--help\"",
+                word, command_names[o->command]);
+}
+
+/* What does not go together, or lacks something. */
+static int check(const parser *p) {
+  const cli_options *o = p->o;
+
+  switch (o->command) {
+  case CLI_SERVE:
+    if (o->ephemeral && o->state) {
+      return refuse(p, "--ephemeral keeps nothing, and --state says where: "
+                       "give one of them");
+    }
+    return 0;
+  case CLI_RESET:
+    if (!o->yes) {
+      return refuse(p, "reset revokes all certificates and closes all "
+                       "sessions, and every client needs a new link: if that "
+                       "is meant, \"fortnight reset --yes\"");
+    }
+    return 0;
+  case CLI_IDENTITY:
+    if (o->backup && o->restore) {
+      return refuse(p, "--backup and --restore do not go together");
+    }
+    return 0;
+  case CLI_VERIFY:
+    if (!o->file || !!o->id == !!o->link) {
+      return refuse(p, "verify takes a file (\"-\": standard input), and by "
+                       "whom it is to be signed: --id or --link");
+    }
+    return 0;
+  case CLI_SIMULATE:
+    if (o->json && o->svg) {
+      return refuse(p, "--json and --svg do not go together");
+    }
+    return 0;
+  default:
+    return 0;
+  }
+}
+
+int cli_parse(cli_options *o, int argc, char *const *argv, char *error,
+              size_t errorlen) {
+  const parser p = {o, error, errorlen};
+  int options_end = 0;
+  int command, i;
+
+  memset(o, 0, sizeof(*o));
+  o->address = HOST_DEFAULT_ADDRESS;
+  o->port = HOST_DEFAULT_PORT;
+  o->profile = cm_profile_hot_standby;
+  o->years = YEARS_DEFAULT;
+  if (argc < 2) {
+    return refuse(&p, "a command is missing; see \"fortnight help\"");
+  }
+  command = strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0
+                ? CLI_HELP
+                : find_command(argv[1]);
+  if (command < 0) {
+    return refuse(&p, "there is no command \"%.40s\"; see \"fortnight help\"",
+                  argv[1]);
+  }
+  o->command = (cli_command)command;
+  for (i = 2; i < argc; ++i) {
+    int rv = 0;
+
+    if (!options_end && strcmp(argv[i], "--") == 0) {
+      options_end = 1;
+    } else if (!options_end && strncmp(argv[i], "--", 2) == 0) {
+      rv = take_option(&p, argc, argv, &i);
+    } else if (!options_end && strcmp(argv[i], "-h") == 0) {
+      o->help = 1;
+    } else {
+      rv = take_word(&p, argv[i]);
+    }
+    if (rv != 0) {
+      return rv;
+    }
+  }
+  return o->help ? 0 : check(&p);
+}
