@@ -15,6 +15,7 @@ export const native = {
   readyMs: 20_000,
   clocked: (process, clock) => ({ ...process, env: { ...process.env, ...clock.native } }),
   rotateProgram: (control) => ({
-    name: 'rotate', command: PROGRAM, args: ['rotate', '--control', control], cwd: ROOT,
+    name: 'rotate', command: PROGRAM,
+    args: ['rotate', '--force', '--json', '--control', control], cwd: ROOT,
   }),
 };
