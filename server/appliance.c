@@ -226,6 +226,7 @@ int appliance_new(appliance **pappliance, const appliance_config *config,
   endpoint.nservices = sizeof(a->services) / sizeof(a->services[0]);
   endpoint.connections_max = config->connections_max;
   endpoint.on_initial = appliance_on_initial;
+  endpoint.on_end = appliance_on_end;
   endpoint.user = a;
   rv = quic_endpoint_new(&a->endpoint, &endpoint, NULL);
   if (rv != 0) {

@@ -135,7 +135,7 @@ int appliance_is_stopping(const appliance *appliance);
 
 /* Fills in all of |source| but the hooks and the version, as of the last step;
    what it points to stays until the next call without const. */
-void appliance_documents(const appliance *appliance, documents_source *source);
+void appliance_documents(appliance *appliance, documents_source *source);
 
 /* The text for an error of appliance_new(): static, without a full stop. */
 const char *appliance_strerror(int error);

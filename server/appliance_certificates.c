@@ -46,6 +46,8 @@ static int publish(void *user, const cm_publication *publication) {
   if (hash_feed_set(&a->feed, publication->jws, publication->jws_len) != 0) {
     return CM_ERR_NOMEM;
   }
+  appliance_note_publication(a, publication->set.active);
+  appliance_note_publication(a, publication->set.standby);
   event = appliance_describe_publication(a, publication);
   cJSON_AddStringToObject(event, "type", "certificates");
   appliance_emit(a, event);
@@ -172,6 +174,7 @@ void appliance_tend_certificates(appliance *a) {
   cm_time now = appliance_cm_time(a);
   int64_t wait;
 
+  appliance_tell_refusals(a);
   /* One thing a turn, so that packets do not have to wait for all of them. */
   if (cm_manager_step(a->certificates, &now, &wait) == 1) {
     a->certificates_deadline = a->now.mono;

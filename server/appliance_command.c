@@ -38,8 +38,9 @@ cJSON *appliance_refuse(const char *text) {
   return reply;
 }
 
-void appliance_documents(const appliance *a, documents_source *source) {
+void appliance_documents(appliance *a, documents_source *source) {
   const open_session *record;
+  size_t i;
 
   memset(source, 0, sizeof(*source));
   source->certificates = a->certificates;
@@ -51,6 +52,13 @@ void appliance_documents(const appliance *a, documents_source *source) {
     ++source->sessions;
   }
   source->sessions_total = a->sessions_total;
+  for (i = 0; i < REFUSAL_KIND_COUNT; ++i) {
+    a->handshakes[i].label = refusal_kind_name((refusal_kind)i);
+    a->handshakes[i].count = a->refusals.counts[i];
+  }
+  a->handshakes[REFUSAL_OK].count = source->network->handshakes_completed;
+  source->handshakes = a->handshakes;
+  source->nhandshakes = REFUSAL_KIND_COUNT;
 }
 
 static cJSON *status_of(const appliance *a) {
@@ -72,6 +80,7 @@ static cJSON *status_of(const appliance *a) {
                           (double)quic_endpoint_connections(a->endpoint));
   cJSON_AddItemToObject(reply, "certificates",
                         cm_manager_status(a->certificates));
+  cJSON_AddItemToObject(reply, "refusals", appliance_refusals(a));
   if (a->on_health) {
     cJSON_AddItemToObject(reply, "health", a->on_health(a->user));
   }

@@ -7,6 +7,7 @@
 #include "server/appliance.h"
 #include "server/apps/hash_feed.h"
 #include "server/http3/h3.h"
+#include "server/refusal.h"
 #include "server/webtransport/session.h"
 
 /* Ends of sessions that "status" tells about. */
@@ -18,6 +19,15 @@ typedef struct open_session {
   wt_session *session;
   int64_t opened; /* wall clock */
 } open_session;
+
+/* Hashes whose publication is remembered; those of certificates that clients
+   may still be shown. */
+#define APPLIANCE_FIRST_MAX 4
+
+typedef struct first_publication {
+  uint8_t sha256[CM_HASH_LEN];
+  int64_t time; /* wall clock; 0: a free place */
+} first_publication;
 
 struct appliance {
   cm_manager *certificates;
@@ -43,6 +53,10 @@ struct appliance {
   uint64_t sessions_total;
   open_session *sessions;
   cJSON *closed; /* array of objects, oldest first */
+  refusals refusals;
+  documents_count handshakes[REFUSAL_KIND_COUNT];
+  first_publication first[APPLIANCE_FIRST_MAX]; /* a ring */
+  size_t nfirst;
 };
 
 /* ---- appliance.c ---- */
@@ -76,6 +90,21 @@ void appliance_settle_certificates(appliance *a);
 /* quic_endpoint_config.on_initial: a certificate that is valid now is served,
    or the Initial is ignored. */
 int appliance_on_initial(void *user);
+
+/* ---- appliance_refusal.c ---- */
+
+/* |sha256| is published, for the first time ever if it is not known yet. */
+void appliance_note_publication(appliance *a, const uint8_t *sha256);
+
+/* quic_endpoint_config.on_end: counts it, and tells why if somebody refused. */
+void appliance_on_end(void *user, const quic_conn *conn,
+                      const quic_conn_end *end);
+
+/* Tells what was held back so as not to fill the log. */
+void appliance_tell_refusals(appliance *a);
+
+/* The latest refusals first, as an array; NULL for want of memory. */
+cJSON *appliance_refusals(const appliance *a);
 
 /* ---- appliance_command.c ---- */
 

@@ -169,6 +169,38 @@ static void test_feed(void **state) {
   check_world_end(world);
 }
 
+/* The operator is told why a client went away. */
+static void test_refusal_is_told(void **state) {
+  sim_world *world = check_world(75);
+  uint8_t wrong[32] = {1, 2, 3};
+  documents_source source;
+  cJSON *status, *refusals, *line;
+  uint64_t refused = 0;
+  size_t i;
+
+  (void)state;
+  check_refuses(world, wrong);
+  check_refuses(world, wrong);
+  /* It is told once the connection is over, its draining period too. */
+  assert_int_equal(sim_world_pass(world, 5 * SIM_SECOND), 0);
+  status = sim_world_command(world, "{\"command\":\"status\"}");
+  refusals = cJSON_GetObjectItem(status, "refusals");
+  assert_int_equal(cJSON_GetArraySize(refusals), 1);
+  line = cJSON_GetArrayItem(refusals, 0);
+  assert_int_equal(cJSON_GetNumberValue(cJSON_GetObjectItem(line, "count")), 2);
+  assert_non_null(strstr(
+      cJSON_GetStringValue(cJSON_GetObjectItem(line, "text")), "refused"));
+  cJSON_Delete(status);
+  appliance_documents(world->appliance, &source);
+  for (i = 0; i < source.nhandshakes; ++i) {
+    if (strcmp(source.handshakes[i].label, "ok") != 0) {
+      refused += source.handshakes[i].count;
+    }
+  }
+  assert_int_equal(refused, 2);
+  check_world_end(world);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_revoke),
@@ -176,6 +208,7 @@ int main(void) {
       cmocka_unit_test(test_asleep_over_a_swap),
       cmocka_unit_test(test_asleep_for_a_month),
       cmocka_unit_test(test_feed),
+      cmocka_unit_test(test_refusal_is_told),
   };
 
   return cmocka_run_group_tests(tests, NULL, NULL);
