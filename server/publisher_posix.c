@@ -28,6 +28,7 @@ struct publisher {
   uint16_t port;
   int check_host;
   uint64_t now;
+  int closed; /* A connection was, in this turn. */
   client clients[PUBLISHER_CLIENTS_MAX];
 };
 
@@ -226,6 +227,7 @@ static void on_connection(void *user, struct MHD_Connection *connection,
     if (cl) {
       cl->fd = -1;
     }
+    p->closed = 1;
     return;
   }
   info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
@@ -380,7 +382,13 @@ void publisher_serve(publisher *p, uint64_t now) {
       p->clients[i].until = UINT64_MAX;
     }
   }
+  p->closed = 0;
   MHD_run(p->daemon);
+  /* With all places taken it does not poll the listening socket, and begins
+     again only with the next turn after one was freed. */
+  if (p->closed) {
+    MHD_run(p->daemon);
+  }
 }
 
 const char *publisher_strerror(int error) {
