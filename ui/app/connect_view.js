@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The address it serves at, the link and the hashes, each to be copied. */
+/** The address, the link, the identity and the hashes, each to be copied. */
 import { byId, element } from './dom.js';
 import { groups, hexToBase64, snippet } from './formats.js';
 
@@ -13,6 +13,7 @@ export class ConnectView {
   #published;
   #url = byId('url', HTMLElement);
   #link = byId('link', HTMLElement);
+  #identity = byId('identity', HTMLElement);
   #copied = byId('copied', HTMLElement);
   #buttons = [...document.querySelectorAll('button.copy')]
     .filter((found) => found instanceof HTMLButtonElement);
@@ -29,6 +30,7 @@ export class ConnectView {
     this.#published = published;
     this.#url.textContent = published?.url ?? '';
     this.#link.textContent = published?.link ?? '';
+    this.#identity.textContent = published?.identity ?? '';
     for (const use of USES) {
       const output = byId(use, HTMLElement);
       const hex = this.#hex(use);
@@ -63,8 +65,9 @@ export class ConnectView {
   #text({ dataset: { form, use } }) {
     if (!this.#published) return '';
     switch (form) {
-      case 'url': return this.#published.url;
-      case 'link': return this.#published.link;
+      case 'url': return this.#published.url ?? '';
+      case 'link': return this.#published.link ?? '';
+      case 'identity': return this.#published.identity;
       case 'snippet': return snippet(this.#published);
       case 'hex': return this.#hex(use);
       case 'base64': return hexToBase64(this.#hex(use));

@@ -22,9 +22,10 @@ export function groups(hex, digits = 8) {
 /**
  * What a page has to contain in order to connect.
  * @param {import('../server/types.d.ts').Published} published
- * @returns {string} JavaScript
+ * @returns {string} JavaScript; '' if there is nothing to connect to
  */
 export function snippet({ url, hashes }) {
+  if (url === null) return '';
   const lines = hashes.map(({ use, hex }) =>
     `    { algorithm: 'sha-256', value: octets('${hexToBase64(hex)}') },  // ${use}`);
   return [
@@ -89,11 +90,10 @@ export function logLine(event) {
   switch (event.type) {
     case 'ready':
       return { level: 'info', text: `Serving ${plain(event.url)}` };
-    case 'certificates': {
-      const active = event.hashes.find(({ use }) => use === 'active');
-      return { level: 'info',
-        text: `Certificate swapped; ${active?.hex.slice(0, 16) ?? '?'}… is active` };
-    }
+    case 'ephemeral':
+      return { level: 'warning', text: `Nothing is kept: ${plain(event.text)}` };
+    case 'refused':
+      return { level: 'warning', text: `${plain(event.text, 500)} (${plain(event.peer)})` };
     case 'session-opened':
       return { level: 'info',
         text: `Session ${event.session} opened by ${plain(event.peer)} on ${plain(event.path)}` };

@@ -83,17 +83,22 @@ export class Fortnight extends EventTarget {
   }
 
   /**
-   * Swaps the certificate now.
+   * Swaps the certificate now; refused until the standby is ready, unless it is
+   * forced.
+   * @param {{force?: boolean}} [options]
    * @returns {Promise<import('../server/types.d.ts').Published>}
    */
-  rotate() {
-    return this.command({ command: 'rotate' });
+  rotate({ force = false } = {}) {
+    return this.command({ command: 'rotate', force });
   }
 
-  /** @returns {Promise<{state: State} & Partial<import('../server/types.d.ts').Status>>} */
+  /**
+   * @returns {Promise<{run: State} & Partial<import('../server/types.d.ts').Status>>}
+   *     |run| alone if it does not run; while it starts, once it can tell
+   */
   async status() {
-    if (this.#state !== 'serving') return { state: this.#state };
-    return { state: this.#state, ...await this.command({ command: 'status' }) };
+    if (!this.#run) return { run: this.#state };
+    return { ...await this.command({ command: 'status' }), run: this.#state };
   }
 
   /** @param {State} state */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The page: the form, the state and the problem; the rest in its views. */
+import { CertificatesView } from './certificates_view.js';
 import { ConnectView } from './connect_view.js';
 import { byId, element } from './dom.js';
 import { logLine, plain } from './formats.js';
@@ -14,6 +15,11 @@ import { SessionsView } from './sessions_view.js';
  * @typedef {import('../server/types.d.ts').ApplianceOptions} ApplianceOptions
  */
 
+/* What becomes of the identity. */
+const KEPT = Object.freeze({
+  yes: 'signs the hashes; stays the same',
+  no: 'signs the hashes; nothing is kept, a new one comes with the next start',
+});
 const FIELDS = /** @type {const} */ (['address', 'port', 'hosts']);
 const STATES = Object.freeze({
   stopped: { says: 'Stopped', button: 'Start', does: 'start', busy: false },
@@ -26,17 +32,15 @@ const fortnight = new Fortnight();
 const connect = new ConnectView();
 const sessions = new SessionsView();
 const log = new LogView();
+const certificates = new CertificatesView(fortnight, (level, text) => log.add(level, text));
 
 const form = byId('form', HTMLFormElement);
 const fields = byId('fields', HTMLFieldSetElement);
 const toggle = byId('toggle', HTMLButtonElement);
-const rotate = byId('rotate', HTMLButtonElement);
 const problem = byId('problem', HTMLElement);
 const problemAction = byId('problem-action', HTMLButtonElement);
 const input = (/** @type {string} */ name) => byId(name, HTMLInputElement);
 
-/** @type {import('../server/types.d.ts').Published|undefined} */
-let published;
 /** @type {ApplianceOptions|undefined} */
 let actionOptions;
 
@@ -82,7 +86,6 @@ function drawState() {
   // Not |disabled|, which would take the focus away from the keyboard.
   toggle.ariaDisabled = String(busy);
   fields.disabled = fortnight.state !== 'stopped';
-  rotate.disabled = fortnight.state !== 'serving';
   connect.wait(fortnight.state === 'starting' ? 'Starting; if Chromium asks, allow the network'
     : 'Press Start to serve');
 }
@@ -121,21 +124,25 @@ async function explainError({ code, text }) {
   showProblem(explain(code, text, options, permissions));
 }
 
+/* What changes how the certificates are. */
+const CHANGES = new Set(['ready', 'certificates', 'state', 'journal']);
+
 /** @param {ApplianceEvent[]} events */
 function receive(events) {
+  if (events.some(({ type }) => CHANGES.has(type))) certificates.refresh();
   for (const event of events) {
     const line = logLine(event);
     if (line) log.add(line.level, line.text);
     switch (event.type) {
       case 'ready':
-        published = event;
-        connect.show(published);
+        byId('kept', HTMLElement).textContent = event.ephemeral ? KEPT.no : KEPT.yes;
+        connect.show(event);
         break;
       case 'certificates':
-        if (published) {
-          published = { ...published, link: event.link, hashes: event.hashes };
-          connect.show(published);
-        }
+        connect.show(event);
+        break;
+      case 'ephemeral':
+        byId('kept', HTMLElement).textContent = KEPT.no;
         break;
       case 'session-opened':
         sessions.add(event);
@@ -150,11 +157,22 @@ function receive(events) {
   }
 }
 
+/** The browser may clear what it has not promised to keep, when room is short. */
+async function askToKeep() {
+  try {
+    if (await navigator.storage.persist()) return;
+  } catch {
+    // It has no such promise to give.
+  }
+  log.add('warning', 'The browser may clear the certificates and the identity if room is short');
+}
+
 /** @param {ApplianceOptions} [options] */
 async function start(options = {}) {
   if (fortnight.state === 'stopped') {
     showProblem(undefined);
     fillFields(options);
+    if (!options.ephemeral) askToKeep();
   }
   return fortnight.start(options);
 }
@@ -163,8 +181,9 @@ fortnight.addEventListener('state', () => {
   drawState();
   if (fortnight.state !== 'stopped') return;
   log.add('info', 'Stopped');
-  published = undefined;
+  byId('kept', HTMLElement).textContent = KEPT.yes;
   connect.show(undefined);
+  certificates.clear();
   sessions.clear();
 });
 fortnight.addEventListener('events', (event) => {
@@ -193,17 +212,6 @@ problemAction.addEventListener('click', () => {
   toggle.focus();
   start({ ...options, ...actionOptions }).catch(() => {});
 });
-rotate.addEventListener('click', async () => {
-  if (rotate.ariaDisabled === 'true') return;
-  rotate.ariaDisabled = 'true';
-  try {
-    await fortnight.rotate();
-  } catch (error) {
-    log.add('error', `not rotated: ${/** @type {Error} */ (error).message}`);
-  }
-  rotate.ariaDisabled = 'false';
-});
-
 drawFields();
 drawState();
 if (!('UDPSocket' in globalThis)) showProblem(explain('no-direct-sockets', '', {}));
@@ -214,7 +222,7 @@ Object.defineProperty(globalThis, 'fortnight', {
   value: Object.freeze({
     start,
     stop: () => fortnight.stop(),
-    rotate: () => fortnight.rotate(),
+    rotate: (/** @type {{force?: boolean}} */ options) => fortnight.rotate(options),
     command: (/** @type {import('../server/types.d.ts').Command} */ command) => fortnight.command(command),
     status: () => fortnight.status(),
     /** Gets each batch of events. */

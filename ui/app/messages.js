@@ -70,6 +70,13 @@ export function explain(code, text, options, permissions = {}) {
         title: 'An option was refused',
         ways: [sentence(text), 'Change it and press Start again.'],
       };
+    case 'state-refused':
+      return {
+        title: 'The certificates and the identity cannot be had',
+        ways: [sentence(text), 'Press Start to try again, or serve without them: with a new identity, and'
+          + ' certificates that end with this run.'],
+        action: { label: 'Start with nothing kept', options: { ephemeral: true } },
+      };
     case 'no-direct-sockets':
       return {
         title: 'This page cannot open a UDP socket',
