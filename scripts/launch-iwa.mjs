@@ -6,11 +6,14 @@
  *
  * The folder is served on a free port of localhost for as long as the browser
  * runs: an app installed this way is fetched through that address each time.
- * Each browser has a profile folder of its own, which goes with it.
+ * Each browser has a profile folder of its own, which goes with it, unless it
+ * is given one that stays: what the app keeps is in there, below the app's
+ * origin, which is an address of its own too.  Both are noted in the folder.
  *
  *   node scripts/launch-iwa.mjs FOLDER    prints the app's origin, then waits
  */
-import { accessSync, constants, createReadStream, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { accessSync, constants, createReadStream, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync,
+  rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
@@ -97,11 +100,12 @@ export async function within(ms, what, promise) {
 }
 
 /**
- * Serves a folder on a free port of loopback.
+ * Serves a folder on loopback.
  * @param {string} folder
- * @returns {Promise<{url: string, close: () => void}>}
+ * @param {number} [port] 0: any free one
+ * @returns {Promise<{url: string, port: number, close: () => void}>}
  */
-export function serveFolder(folder) {
+export function serveFolder(folder, port = 0) {
   const root = resolve(folder);
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://localhost');
@@ -124,10 +128,11 @@ export function serveFolder(folder) {
   });
   return new Promise((done, fail) => {
     server.once('error', fail);
-    server.listen(0, '127.0.0.1', () => {
+    server.listen(port, '127.0.0.1', () => {
       const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
       done({
         url: `http://localhost:${port}/`,
+        port,
         close: () => {
           server.close();
           server.closeAllConnections();
@@ -167,14 +172,23 @@ function sweep() {
 }
 
 /**
- * @param {{headless?: boolean, args?: string[], executablePath?: string}} options
+ * @typedef {object} Launch
+ * @property {boolean} [headless] default: if there is no display
+ * @property {string[]} [args] more arguments for Chromium
+ * @property {string} [executablePath]
+ * @property {string} [profileDir] a profile folder that stays; made if it is
+ *     not there
+ *
+ * @param {Launch} options
  * @returns {Promise<{context: BrowserContext, close: () => Promise<void>}>}
  */
-async function launch({ headless = !hasDisplay(), args = [], executablePath = findChromium() }) {
+async function launch({ headless = !hasDisplay(), args = [], executablePath = findChromium(), profileDir }) {
   sweep();
-  const profile = mkdtempSync(join(tmpdir(), `${PROFILE}${process.pid}-`));
-  // The browser may still write while it ends: hence the retries.
-  const remove = () => rmSync(profile, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+  const profile = profileDir ?? mkdtempSync(join(tmpdir(), `${PROFILE}${process.pid}-`));
+  const remove = () => {
+    // The browser may still write while it ends: hence the retries.
+    if (!profileDir) rmSync(profile, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+  };
   process.once('exit', remove);
   try {
     const context = await chromium.launchPersistentContext(profile, {
@@ -221,36 +235,58 @@ function gone(page) {
 }
 
 /**
+ * The app that a profile folder was used for: its id, and the port that it was
+ * installed from, to which it goes back for its files each time.
+ * @param {string|undefined} profileDir
+ * @returns {{id: string, port: number, installed: boolean, note: (port: number) => void}}
+ */
+function appOf(profileDir) {
+  const file = profileDir && join(profileDir, 'fortnight-app.json');
+  const app = { id: developmentId(), port: 0, installed: false, note: (/** @type {number} */ _) => {} };
+  if (!file) return app;
+  mkdirSync(/** @type {string} */ (profileDir), { recursive: true, mode: 0o700 });
+  if (existsSync(file)) {
+    const { id, port } = JSON.parse(readFileSync(file, 'utf8'));
+    return { ...app, id, port, installed: true };
+  }
+  app.note = (port) => writeFileSync(file, `${JSON.stringify({ id: app.id, port })}\n`, { mode: 0o600 });
+  return app;
+}
+
+/**
  * Starts Chromium with |folder| as an Isolated Web App.
  *
- * @param {object} options
- * @param {string} options.folder
- * @param {boolean} [options.headless] default: if there is no display
- * @param {boolean} [options.grant] whether the network is granted beforehand;
- *     otherwise Chromium asks, and a headless one denies at once
- * @param {string[]} [options.args] more arguments for Chromium
- * @param {string} [options.executablePath]
+ * @param {Launch & {
+ *   folder: string,
+ *   grant?: boolean,
+ * }} options |grant|: whether the network is granted beforehand; otherwise
+ *     Chromium asks, and a headless one denies at once
  * @returns {Promise<Browser & {origin: string}>}
  */
-export async function launchIwa({ folder, grant = true, args = [], ...rest }) {
-  const server = await serveFolder(folder);
+export async function launchIwa({ folder, grant = true, args = [], profileDir, ...rest }) {
+  const app = appOf(profileDir);
+  const server = await serveFolder(folder, app.port);
   /** @type {Awaited<ReturnType<typeof launch>>|undefined} */
   let launched;
   try {
-    launched = await launch({ args: [...IWA_ARGS, ...args], ...rest });
+    launched = await launch({ args: [...IWA_ARGS, ...args], profileDir, ...rest });
     const { context } = launched;
     const [blank] = context.pages();
     const browser = context.browser();
     if (!browser) throw new Error('Chromium gave no browser session');
     const cdp = await within(CDP_MS, 'CDP', browser.newBrowserCDPSession());
-    const origin = `isolated-app://${developmentId()}`;
+    const origin = `isolated-app://${app.id}`;
     const manifestId = `${origin}/`;
-    await within(LAUNCH_MS, 'PWA.install',
-      cdp.send('PWA.install', { manifestId, installUrlOrBundleUrl: server.url }));
+    if (!app.installed) {
+      await within(LAUNCH_MS, 'PWA.install',
+        cdp.send('PWA.install', { manifestId, installUrlOrBundleUrl: server.url }));
+      app.note(server.port);
+    }
     if (grant) {
-      // What is not in the list is denied: the copy buttons need the last.
-      await within(CDP_MS, 'Browser.grantPermissions', cdp.send('Browser.grantPermissions', {
-        origin, permissions: ['localNetwork', 'loopbackNetwork', 'clipboardSanitizedWrite'] }));
+      // What is not in the list is denied: the copy buttons and the state need
+      // the last two.
+      await within(CDP_MS, 'Browser.grantPermissions', cdp.send('Browser.grantPermissions', { origin,
+        permissions: ['localNetwork', 'loopbackNetwork', 'clipboardSanitizedWrite', 'durableStorage'] }));
     }
     const [page] = await Promise.all([
       context.waitForEvent('page', { timeout: CDP_MS }),
@@ -278,7 +314,7 @@ export async function launchIwa({ folder, grant = true, args = [], ...rest }) {
  * Starts a plain Chromium with one blank page on http://localhost, from where
  * loopback may be reached without a permission.
  *
- * @param {{headless?: boolean, args?: string[], executablePath?: string}} [options]
+ * @param {Launch} [options]
  * @returns {Promise<Browser>}
  */
 export async function launchClient(options = {}) {

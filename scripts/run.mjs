@@ -4,7 +4,7 @@
  * and stopped again with everything that it started.
  */
 import { mkdirSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { PORT_MIN, isPort } from '../ui/app/options.js';
@@ -34,7 +34,7 @@ const HELP = `usage: make run [ARGS="OPTION..."]
 
 Starts Fortnight as an Isolated Web App in Chromium, with a window where there
 is a display.  Once it serves it prints one line on standard output: "ready "
-and a JSON object with url, link, hashes and pid.  Ctrl-C stops it.
+and a JSON object with url, link, hashes, identity and pid.  Ctrl-C stops it.
 
   --listen ADDRESS   the address to bind (default 127.0.0.1; :: is all networks)
   --port N           the UDP port, 1024 to 65535; 0 is any free one (default 4433)
@@ -42,6 +42,12 @@ and a JSON object with url, link, hashes and pid.  Ctrl-C stops it.
                      the first is the link's (default: chosen by the appliance)
   --no-permission    do not grant the network beforehand (also --grant=no):
                      Chromium asks, and a headless one denies
+  --profile PROFILE  how the certificates live: hot-standby, long or short, or
+                     backdate=1d,standby=6d,active=6d,guard=1d,...
+  --mirror URL       where clients can fetch the signed hash set, for the link
+  --ephemeral        keep nothing: a new identity at each start
+  --profile-dir DIR  a folder for Chromium's profile, in which the certificates
+                     and the identity stay (default: one that goes with it)
   --headless         no window, even where there is a display
   --self-test        let a second Chromium connect by the link and echo, then stop
   --app FOLDER       run this folder and not the one staged from the sources
@@ -49,7 +55,8 @@ and a JSON object with url, link, hashes and pid.  Ctrl-C stops it.
   --help             this text
 
 exit codes: 0 stopped as asked, 1 internal, 2 refused option, 3 port busy,
-            4 permission denied, 5 address not available
+            4 permission denied, 5 address not available, 6 control socket
+            refused, 7 state refused
 `;
 
 /* A person may take their time with a prompt; a headless browser has none. */
@@ -82,6 +89,10 @@ function parseOptions(args) {
     'listen': { type: 'string' },
     'port': { type: 'string' },
     'host': { type: 'string', multiple: true },
+    'profile': { type: 'string' },
+    'mirror': { type: 'string' },
+    'ephemeral': { type: 'boolean' },
+    'profile-dir': { type: 'string' },
     'grant': { type: 'string' },
     'no-permission': { type: 'boolean' },
     'headless': { type: 'boolean' },
@@ -151,11 +162,15 @@ async function main(args, signal) {
     if (values.listen !== undefined) options.address = values.listen;
     if (values.port !== undefined) options.port = Number(values.port);
     if (values.host !== undefined) options.hosts = values.host;
+    if (values.profile !== undefined) options.profile = values.profile;
+    if (values.mirror !== undefined) options.mirror = values.mirror;
+    if (values.ephemeral) options.ephemeral = true;
     const headless = Boolean(values.headless) || !hasDisplay();
 
     const folder = values.app ?? stageIwa().folder;
     app = await launchIwa({
-      folder, headless, grant: values.grant !== 'no' && !values['no-permission'],
+      folder, headless, profileDir: values['profile-dir'] && resolve(values['profile-dir']),
+      grant: values.grant !== 'no' && !values['no-permission'],
       args: headless ? ['--window-size=1280,900'] : [],
     });
     const { page, closed } = app;
@@ -191,18 +206,18 @@ async function main(args, signal) {
       return 0;
     }
     serving = true;
-    const { url, link, hashes } = ready;
+    const { url, link, hashes, identity } = ready;
     if (values.control !== undefined) {
       control = await openControl({ path: values.control, own: false,
         onCommand: (command) => page.evaluate(
           (it) => /** @type {any} */ (globalThis).fortnight.command(it), command) });
     }
     console.log(`ready ${JSON.stringify({
-      url, link, hashes, pid: process.pid, control: values.control })}`);
+      url, link, hashes, identity, pid: process.pid, control: values.control })}`);
     if (headless) await screenshot(page);
     if (values['self-test']) {
       const passed = await Promise.race([selfTest(link, {
-        headless, say, rotate: () => page.evaluate(() => /** @type {any} */ (globalThis).fortnight.rotate()) }),
+        headless, say, rotate: () => page.evaluate(() => /** @type {any} */ (globalThis).fortnight.rotate({ force: true })) }),
       over]);
       if (passed !== true) throw new Error(`the self-test did not pass${passed ? `: ${passed}` : ''}`);
     } else {
