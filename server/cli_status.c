@@ -104,6 +104,13 @@ static void add_words(text *t, int64_t seconds) {
   text_add(t, "%s", words);
 }
 
+/* Blanks up to |width| octets since |before|. */
+static void pad(text *t, size_t before, size_t width) {
+  size_t len = t->len - before;
+
+  text_add(t, "%*s", len < width ? (int)(width - len) : 1, "");
+}
+
 static void add_line(text *t, const char *label, const char *value) {
   text_add(t, LABEL, label);
   cli_add_safely(t, value);
@@ -188,19 +195,24 @@ static void add_slot_state(text *t, const cJSON *slot, int64_t wall) {
                 {"DESTROYED", "being erased"}};
   const char *state = string_of(slot, "state");
   const char *word = state;
-  size_t i;
+  size_t before, i;
 
   for (i = 0; i < sizeof(states) / sizeof(states[0]); ++i) {
     if (strcmp(states[i].state, state) == 0) {
       word = states[i].word;
     }
   }
-  text_add(t, "%-14.14s",
-           cJSON_IsTrue(get(slot, "parked")) ? "set aside" : word);
+  if (cJSON_IsTrue(get(slot, "parked"))) {
+    word = "set aside";
+  }
+  before = t->len;
+  cli_add_safely(t, word);
   if (strcmp(state, "ACTIVE") == 0) {
+    pad(t, before, 14);
     text_add(t, "gives way in ");
     add_words(t, number_of(slot, "active_until") - wall);
   } else if (strcmp(state, "READY") == 0 || strcmp(state, "PUBLISHED") == 0) {
+    pad(t, before, 14);
     text_add(t, "takes over in ");
     add_words(t, number_of(slot, "active_from") - wall);
   }
@@ -213,12 +225,14 @@ static void add_slots(text *t, const cJSON *slots, int64_t wall) {
   text_add(t, "\nCertificate  Valid from            until\n");
   cJSON_ArrayForEach(slot, slots) {
     char from[CLI_TIME_LEN], until[CLI_TIME_LEN], hex[9];
+    size_t before = t->len;
 
     cli_time_text(from, number_of(slot, "not_before"));
     cli_time_text(until, number_of(slot, "not_after"));
     snprintf(hex, sizeof(hex), "%s", string_of(slot, "hex"));
     cli_add_safely(t, hex);
-    text_add(t, "     %.16s      %.16s  ", from, until);
+    pad(t, before, 13);
+    text_add(t, "%.16s      %.16s  ", from, until);
     add_slot_state(t, slot, wall);
   }
   if (cJSON_GetArraySize(slots) == 0) {

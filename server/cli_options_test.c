@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/cli.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define ARGS_MAX 80
+#define ID "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"
+
+static cli_options options;
+static char error[512];
+static char line[4096];
+
+/* Parses |command_line|, whose words are apart by one blank each. */
+static int parse(const char *command_line) {
+  char *argv[ARGS_MAX];
+  char *next = line;
+  int argc = 0;
+
+  snprintf(line, sizeof(line), "fortnight%s%s", *command_line ? " " : "",
+           command_line);
+  while (next) {
+    assert_true(argc < ARGS_MAX);
+    argv[argc++] = next;
+    next = strchr(next, ' ');
+    if (next) {
+      *next++ = '\0';
+    }
+  }
+  error[0] = '\0';
+  return cli_parse(&options, argc, argv, error, sizeof(error));
+}
+
+static void take(const char *command_line) {
+  if (parse(command_line) != 0) {
+    fail_msg("%s: %s", command_line, error);
+  }
+}
+
+static void test_defaults(void **state) {
+  (void)state;
+  take("serve");
+  assert_int_equal(options.command, CLI_SERVE);
+  assert_string_equal(options.address, "127.0.0.1");
+  assert_int_equal(options.port, 4433);
+  assert_int_equal(options.nhosts, 0);
+  assert_int_equal(options.ephemeral, 0);
+  assert_null(options.state);
+  assert_null(options.http);
+  assert_string_equal(cm_profile_name(&options.profile), "hot-standby");
+  take("simulate");
+  assert_int_equal(options.years, 10);
+}
+
+static void test_serve(void **state) {
+  (void)state;
+  take("serve --listen :: --port=0 --host a.example --host b.example "
+       "--state /s --profile active=2d --mirror=https://m/x?y=1 --http off "
+       "--on-publish p --on-event e --control /c --key-log k");
+  assert_string_equal(options.address, "::");
+  assert_int_equal(options.port, 0);
+  assert_int_equal(options.nhosts, 2);
+  assert_string_equal(options.hosts[1], "b.example");
+  assert_string_equal(options.state, "/s");
+  assert_int_equal(options.profile.active, 2 * 86400);
+  assert_string_equal(options.mirror, "https://m/x?y=1");
+  assert_string_equal(options.http, "off");
+  assert_string_equal(options.on_publish, "p");
+  assert_string_equal(options.on_event, "e");
+  assert_string_equal(options.control, "/c");
+  assert_string_equal(options.key_log, "k");
+  take("serve --ephemeral --profile short");
+  assert_int_equal(options.ephemeral, 1);
+}
+
+static void test_commands(void **state) {
+  int i;
+
+  (void)state;
+  for (i = 0; i < CLI_COMMAND_COUNT; ++i) {
+    char words[64];
+
+    snprintf(words, sizeof(words), "%s --help",
+             cli_command_name((cli_command)i));
+    take(words);
+    assert_int_equal(options.command, i);
+    assert_int_equal(options.help, 1);
+    snprintf(words, sizeof(words), "help %s", cli_command_name((cli_command)i));
+    take(words);
+    assert_int_equal(options.command, i);
+    assert_non_null(strstr(cli_help((cli_command)i), "usage: fortnight "));
+  }
+  take("status --json --control /c");
+  assert_int_equal(options.json, 1);
+  take("rotate --force");
+  assert_int_equal(options.force, 1);
+  take("reset --yes");
+  take("hashes --form jws");
+  assert_string_equal(options.form, "jws");
+  take("identity");
+  take("identity --backup");
+  take("identity --restore -");
+  assert_string_equal(options.restore, "-");
+  take("verify - --id " ID);
+  assert_string_equal(options.file, "-");
+  assert_string_equal(options.id, ID);
+  take("verify --link https://a/#wt=b --json -- --file");
+  assert_string_equal(options.file, "--file");
+  take("simulate --profile long --years 100 --svg x.svg");
+  assert_int_equal(options.years, 100);
+  take("--help");
+  assert_int_equal(options.command, CLI_HELP);
+  take("-h");
+  take("help");
+  take("serve -h");
+  assert_int_equal(options.help, 1);
+}
+
+/* Each is refused with a line that says what to do. */
+static void test_refused(void **state) {
+  static const struct {
+    const char *command_line;
+    const char *word;
+  } rows[] = {
+      {"", "fortnight help"},
+      {"start", "no command \"start\""},
+      {"help me", "no command \"me\""},
+      {"serve --ports 1", "no option --ports; see \"fortnight serve --help\""},
+      {"status --port 1", "status has no option --port"},
+      {"serve --port", "missing after --port"},
+      {"serve --port=", "--port is empty"},
+      {"serve --port 65536", "0 to 65535"},
+      {"serve --port -1", "0 to 65535"},
+      {"serve --port +1", "0 to 65535"},
+      {"serve --port 1x", "0 to 65535"},
+      {"serve --port 99999999999999999999", "0 to 65535"},
+      {"serve --ephemeral=yes", "takes no value"},
+      {"serve --ephemeral --state /x", "give one of them"},
+      {"serve --profile Long", "--profile Long: a profile has the name"},
+      {"serve --profile active=7d", "1209599"},
+      {"serve --mirror http://a/", "https URL"},
+      {"serve now", "no place for \"now\""},
+      {"rotate now", "fortnight rotate --help"},
+      {"reset", "fortnight reset --yes"},
+      {"identity --backup --restore x", "do not go together"},
+      {"verify", "takes a file"},
+      {"verify x", "--id or --link"},
+      {"verify x --id " ID " --link y", "--id or --link"},
+      {"verify --id " ID, "takes a file"},
+      {"verify x --id abc", "43 characters"},
+      {"verify x --id NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9X.", "43"},
+      {"verify x y --id " ID, "no place for \"y\""},
+      {"simulate --years 0", "1 to 100"},
+      {"simulate --years 101", "1 to 100"},
+      {"simulate --json --svg x", "do not go together"},
+      {"simulate -- --json", "no place for \"--json\""},
+      {"status -j", "no place for \"-j\""},
+  };
+  size_t i;
+
+  (void)state;
+  for (i = 0; i < sizeof(rows) / sizeof(rows[0]); ++i) {
+    assert_int_equal(parse(rows[i].command_line), -1);
+    if (!strstr(error, rows[i].word)) {
+      fail_msg("%s: %s", rows[i].command_line, error);
+    }
+    assert_null(strchr(error, '\n'));
+  }
+}
+
+static void test_hosts(void **state) {
+  char words[1024] = "serve";
+  int i;
+
+  (void)state;
+  for (i = 0; i < CLI_HOSTS_MAX; ++i) {
+    strcat(words, " --host a");
+  }
+  take(words);
+  assert_int_equal(options.nhosts, CLI_HOSTS_MAX);
+  strcat(words, " --host a");
+  assert_int_equal(parse(words), -1);
+  assert_non_null(strstr(error, "--host"));
+}
+
+/* No line of help is wider than a terminal. */
+static void test_help_width(void **state) {
+  int i;
+
+  (void)state;
+  for (i = 0; i < CLI_COMMAND_COUNT; ++i) {
+    const char *p = cli_help((cli_command)i);
+
+    while (*p) {
+      size_t len = strcspn(p, "\n");
+
+      if (len > 80) {
+        fail_msg("%s: %.*s", cli_command_name((cli_command)i), (int)len, p);
+      }
+      assert_int_equal(p[len], '\n');
+      p += len + 1;
+    }
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_defaults), cmocka_unit_test(test_serve),
+      cmocka_unit_test(test_commands), cmocka_unit_test(test_refused),
+      cmocka_unit_test(test_hosts),    cmocka_unit_test(test_help_width),
+  };
+
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
