@@ -15,13 +15,17 @@
 #define ALERT_BAD_CERTIFICATE 42
 #define ALERT_UNSUPPORTED_CERTIFICATE 43
 #define ALERT_CERTIFICATE_REVOKED 44
+#define ALERT_CERTIFICATE_EXPIRED 45
 #define ALERT_CERTIFICATE_UNKNOWN 46
 #define ALERT_ILLEGAL_PARAMETER 47
+#define ALERT_UNKNOWN_CA 48
 #define ALERT_ACCESS_DENIED 49
 #define ALERT_NO_APPLICATION_PROTOCOL 120
 #define NO_ALERT (-1)
 
 #define DURATION_MAX 32
+/* Of a client's own words. */
+#define WORDS_MAX 60
 
 const char *refusal_kind_name(refusal_kind kind) {
   static const char *const names[REFUSAL_KIND_COUNT] = {
@@ -77,7 +81,7 @@ refusal refusal_decode(const quic_conn_end *end) {
   int alert = end->type == NGTCP2_CCERR_TYPE_TRANSPORT
                   ? alert_of(end->error_code)
                   : NO_ALERT;
-  refusal r = {REFUSAL_OTHER, "server", end->error_code, 0};
+  refusal r = {REFUSAL_OTHER, "server", end->error_code, NULL, 0, 0};
 
   if (end->established) {
     r.kind = REFUSAL_OK;
@@ -93,6 +97,8 @@ refusal refusal_decode(const quic_conn_end *end) {
   }
   if (end->by_peer) {
     decode_of_client(&r, alert);
+    r.reason = end->reason;
+    r.reason_len = end->reason_len;
     /* NO_ERROR: it went away. */
     r.telling = end->error_code != 0;
     return r;
@@ -116,10 +122,10 @@ static const char *alert_name(int alert) {
       [ALERT_BAD_CERTIFICATE] = "bad_certificate",
       [ALERT_UNSUPPORTED_CERTIFICATE] = "unsupported_certificate",
       [ALERT_CERTIFICATE_REVOKED] = "certificate_revoked",
-      [45] = "certificate_expired",
+      [ALERT_CERTIFICATE_EXPIRED] = "certificate_expired",
       [ALERT_CERTIFICATE_UNKNOWN] = "certificate_unknown",
       [ALERT_ILLEGAL_PARAMETER] = "illegal_parameter",
-      [48] = "unknown_ca",
+      [ALERT_UNKNOWN_CA] = "unknown_ca",
       [ALERT_ACCESS_DENIED] = "access_denied",
       [50] = "decode_error",
       [51] = "decrypt_error",
@@ -212,6 +218,22 @@ static void add_causes(line *l, const refusal_facts *facts) {
   }
 }
 
+static void add_words(line *l, const refusal *r) {
+  char words[WORDS_MAX + 1];
+  size_t i, n = r->reason_len < WORDS_MAX ? r->reason_len : WORDS_MAX;
+
+  if (n == 0) {
+    return;
+  }
+  for (i = 0; i < n; ++i) {
+    uint8_t c = r->reason[i];
+
+    words[i] = c >= ' ' && c <= '~' && c != '"' ? (char)c : '?';
+  }
+  words[n] = '\0';
+  add(l, ", \"%s\"", words);
+}
+
 static void add_other(line *l, const refusal *r, const refusal_facts *facts) {
   int alert = alert_of(r->error_code);
   const char *name = alert_name(alert);
@@ -232,6 +254,12 @@ static void add_other(line *l, const refusal *r, const refusal_facts *facts) {
     add(l, ": TLS alert %d", alert);
   } else {
     add(l, ": QUIC error 0x%" PRIx64, r->error_code);
+  }
+  add_words(l, r);
+  if (by_client &&
+      (alert == ALERT_CERTIFICATE_EXPIRED || alert == ALERT_UNKNOWN_CA)) {
+    add(l, ": ");
+    add_causes(l, facts);
   }
 }
 

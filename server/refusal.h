@@ -5,7 +5,8 @@
  * A browser tells the page no more than "Opening handshake failed."; the
  * server is told more, by the alert in CONNECTION_CLOSE (RFC 9001 section 4.8,
  * RFC 8446 section 6).  Which browser says what was measured with Chromium 156
- * and Firefox ESR 153; other clients may use the same alerts.  Firefox tries
+ * and Firefox ESR 153; other clients may use the same alerts, or others (Deno:
+ * certificate_expired, unknown_ca).  Firefox tries
  * each failing connect twice.
  *
  * Pure: no clock, no allocation, no output.
@@ -52,6 +53,9 @@ typedef struct refusal {
   const char *by;
   /* As it was on the wire; 0 if nobody said anything. */
   uint64_t error_code;
+  /* As in quic_conn_end: the client's own words, not to be trusted. */
+  const uint8_t *reason;
+  size_t reason_len;
   /* There is something to be told to an operator: not of what this server
      brought about itself, nor of packets that were no handshake at all. */
   int telling;
@@ -80,7 +84,8 @@ refusal refusal_decode(const quic_conn_end *end);
 const char *refusal_kind_name(refusal_kind kind);
 
 /* Writes one line in English, without newline and full stop; cut off if
-   |destlen|, at least 1, is less than REFUSAL_TEXT_MAX.  Returns |dest|. */
+   |destlen|, at least 1, is less than REFUSAL_TEXT_MAX.  Of the client's own
+   words it has the beginning, in printable ASCII.  Returns |dest|. */
 const char *refusal_text(char *dest, size_t destlen, const refusal *r,
                          const refusal_facts *facts);
 

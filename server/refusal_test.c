@@ -80,7 +80,8 @@ static void test_kinds(void **state) {
        "a client's handshake was refused: TLS alert certificate_unknown (46)"},
       {1, NGTCP2_CCERR_TYPE_TRANSPORT, 0x130, REFUSAL_OTHER, "client", 1,
        "a client refused certificate 3c92244d\u2026: TLS alert unknown_ca "
-       "(48)"},
+       "(48): its link is older than 9 days, or its clock is more than 10 days "
+       "slow or more than 3 days fast"},
       {1, NGTCP2_CCERR_TYPE_TRANSPORT, 0x131, REFUSAL_OTHER, "client", 1,
        "a client refused certificate 3c92244d\u2026: TLS alert access_denied "
        "(49)"},
@@ -173,6 +174,36 @@ static refusal verifier(void) {
   return refusal_decode(&end);
 }
 
+/* What a client says is repeated, as far as it does no harm. */
+static void test_words(void **state) {
+  static const char begin[] =
+      "a client gave up its handshake: TLS alert user_canceled (90), \"";
+  static const struct {
+    const char *reason, *said;
+  } cases[] = {
+      {"why not", "why not\""},
+      {"a\nb\x1b[31m\"\x7f\xc3\xa4%s", "a?b?[31m????%s\""},
+      {"12345678901234567890123456789012345678901234567890123456789012",
+       "123456789012345678901234567890123456789012345678901234567890"
+       "\""}};
+  const refusal_facts facts = facts_of(hash);
+  size_t i;
+
+  (void)state;
+  for (i = 0; i < sizeof(cases) / sizeof(cases[0]); ++i) {
+    quic_conn_end end = end_of(1, NGTCP2_CCERR_TYPE_TRANSPORT, 0x15a);
+    char text[REFUSAL_TEXT_MAX];
+    refusal r;
+
+    end.reason = (const uint8_t *)cases[i].reason;
+    end.reason_len = strlen(cases[i].reason);
+    r = refusal_decode(&end);
+    refusal_text(text, sizeof(text), &r, &facts);
+    assert_memory_equal(text, begin, sizeof(begin) - 1);
+    assert_string_equal(text + sizeof(begin) - 1, cases[i].said);
+  }
+}
+
 /* What is not known is not said. */
 static void test_causes(void **state) {
   static const char begin[] = "a Chromium client refused certificate "
@@ -225,7 +256,10 @@ static void test_room(void **state) {
 
   (void)state;
   for (kind = 0; kind < REFUSAL_KIND_COUNT; ++kind) {
-    const refusal r = {(refusal_kind)kind, "client", UINT64_MAX, 1};
+    static const uint8_t reason[1000] = "x";
+    /* The longest of "other". */
+    const refusal r = {(refusal_kind)kind, "client", 0x12d, reason,
+                       sizeof(reason),     1};
     char text[REFUSAL_TEXT_MAX], whole[2 * REFUSAL_TEXT_MAX];
 
     refusal_text(whole, sizeof(whole), &r, &facts);
@@ -249,7 +283,7 @@ static refusals all;
 
 static void add_one(refusal_kind kind, const uint8_t *certificate,
                     int64_t wall) {
-  const refusal r = {kind, "client", 0x12e, kind != REFUSAL_OK};
+  const refusal r = {kind, "client", 0x12e, NULL, 0, kind != REFUSAL_OK};
   const refusal_facts facts = facts_of(certificate);
   udp_address peer;
 
@@ -385,15 +419,11 @@ static void test_lines(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_kinds),
-      cmocka_unit_test(test_silence),
-      cmocka_unit_test(test_names),
-      cmocka_unit_test(test_causes),
-      cmocka_unit_test(test_room),
-      cmocka_unit_test(test_counts),
-      cmocka_unit_test(test_told_once_a_minute),
-      cmocka_unit_test(test_flood),
-      cmocka_unit_test(test_lines),
+      cmocka_unit_test(test_kinds),  cmocka_unit_test(test_silence),
+      cmocka_unit_test(test_names),  cmocka_unit_test(test_words),
+      cmocka_unit_test(test_causes), cmocka_unit_test(test_room),
+      cmocka_unit_test(test_counts), cmocka_unit_test(test_told_once_a_minute),
+      cmocka_unit_test(test_flood),  cmocka_unit_test(test_lines),
   };
 
   return cmocka_run_group_tests(tests, NULL, NULL);
