@@ -155,7 +155,8 @@ static const char hot_chart[] =
     "\n"
     "       "
     "-+----------+---------+---------+----------+---------+----------+-\n"
-    "        -6         0         6         12         18        24         30\n"
+    "        -6         0         6         12         18        24         "
+    "30\n"
     "       . backdated  - standby  # active  = guard\n"
     "\n";
 
@@ -239,14 +240,15 @@ static void test_json(void **state) {
   assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItem(root, "name")),
                       "hot-standby");
   assert_int_equal(
-      cJSON_GetNumberValue(cJSON_GetObjectItem(root, "certificates")),
+      (int64_t)cJSON_GetNumberValue(cJSON_GetObjectItem(root, "certificates")),
       t.certificates);
   first = cJSON_GetObjectItem(root, "first");
   assert_int_equal(cJSON_GetArraySize(first), CM_TIMELINE_FIRST);
   first = cJSON_GetArrayItem(first, 0);
   assert_true(cJSON_IsNull(cJSON_GetObjectItem(first, "ready")));
   assert_int_equal(
-      cJSON_GetNumberValue(cJSON_GetObjectItem(first, "not_before")), -7 * DAY);
+      (int64_t)cJSON_GetNumberValue(cJSON_GetObjectItem(first, "not_before")),
+      -7 * DAY);
   cJSON_Delete(root);
 }
 

@@ -114,12 +114,13 @@ static void test_json(void **state) {
   assert_true(cJSON_IsTrue(cJSON_GetObjectItem(root, "in_force")));
   assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItem(root, "url")),
                       set.url);
-  assert_int_equal(cJSON_GetNumberValue(cJSON_GetObjectItem(root, "age")), 60);
+  assert_int_equal(
+      (int64_t)cJSON_GetNumberValue(cJSON_GetObjectItem(root, "age")), 60);
   hash = cJSON_GetArrayItem(cJSON_GetObjectItem(root, "hashes"), 1);
   assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItem(hash, "hex")),
                       CD8 CD8 CD8 CD8);
   assert_int_equal(
-      cJSON_GetNumberValue(cJSON_GetObjectItem(hash, "active_from")),
+      (int64_t)cJSON_GetNumberValue(cJSON_GetObjectItem(hash, "active_from")),
       WALL + 6 * DAY);
   cJSON_Delete(root);
   text_free(&t);
