@@ -132,8 +132,8 @@ static const char *state_in_words(const char *state) {
       {"EXPIRED", "nobody can connect: no certificate is valid now"},
       {"BOOTSTRAP", "nobody can connect yet: the first certificate is being "
                     "made"},
-      {"WAITING_FOR_TIME", "nobody can connect: the clock cannot be right, set "
-                           "it"},
+      {"WAITING_FOR_TIME", "the clock cannot be right: set it; until then no "
+                           "certificate is made"},
   };
   size_t i;
 
