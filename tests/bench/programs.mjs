@@ -1,15 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The programs of the bench: started, awaited, and ended whatever happens.
-import { spawn, spawnSync } from 'node:child_process';
-import { join } from 'node:path';
+import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 export const NODE = process.execPath;
-
-/** Keeps nothing: the option, where the appliance has it. */
-export const EPHEMERAL = spawnSync(join(ROOT, 'build/native/fortnight'), ['help'],
-  { encoding: 'utf8' }).stdout?.includes('--ephemeral') ? ['--ephemeral'] : [];
 
 /* A browser takes a while to come up on a busy machine. */
 const START_MS = 60_000;

@@ -6,7 +6,7 @@
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { EPHEMERAL, NODE, ROOT, run, say, start } from './programs.mjs';
+import { NODE, ROOT, run, say, start } from './programs.mjs';
 import { table, time, whole } from './table.mjs';
 
 /**
@@ -93,10 +93,10 @@ export async function measureRotations(names, { rotations, swaps, rate }) {
   /** @type {Row[]} */
   const rows = [];
   for (const { title, command } of HOSTS.filter((it) => names.includes(it.name))) {
-    for (const kept of EPHEMERAL.length > 0 ? [true, false] : [false]) {
+    for (const kept of [true, false]) {
       // Not below /tmp, which may be memory.
       const folder = mkdtempSync(join(ROOT, 'build/bench-'));
-      const options = kept ? ['--state', join(folder, 'state')] : EPHEMERAL;
+      const options = kept ? ['--state', join(folder, 'state')] : ['--ephemeral'];
       const row = `${title}, ${kept ? 'state on disk' : 'nothing kept'}`;
       /** @type {import('./programs.mjs').Program | undefined} */
       let program;

@@ -4,7 +4,7 @@
  * echo on the same kind of socket.
  */
 import { createSocket } from 'node:dgram';
-import { EPHEMERAL, NODE, run, say, start } from './programs.mjs';
+import { NODE, run, say, start } from './programs.mjs';
 import { percent, table, time, whole } from './table.mjs';
 
 /**
@@ -34,19 +34,19 @@ export const TARGETS = [
   {
     name: 'native',
     title: 'native',
-    server: ['build/native/fortnight', 'serve', '--port', '0', ...EPHEMERAL],
+    server: ['build/native/fortnight', 'serve', '--port', '0', '--ephemeral'],
     bare: ['build/native/bare_echo_posix', '127.0.0.1', '0'],
   },
   {
     name: 'node',
     title: 'WASM on Node',
-    server: [NODE, 'scripts/serve-wasm.mjs', '--port', '0', ...EPHEMERAL],
+    server: [NODE, 'scripts/serve-wasm.mjs', '--port', '0', '--ephemeral'],
     bare: [NODE, 'tests/bench/bare_echo_node.mjs'],
   },
   {
     name: 'iwa',
     title: 'IWA in Chromium',
-    server: [NODE, 'scripts/run.mjs', '--port', '0', '--headless', ...EPHEMERAL],
+    server: [NODE, 'scripts/run.mjs', '--port', '0', '--headless', '--ephemeral'],
     bare: [NODE, 'tests/bench/bare_echo_iwa.mjs'],
   },
 ];

@@ -33,6 +33,20 @@ const LOOKS_MS = 90_000;
 
 const ROTATIONS = 50;
 
+/** What an operator is told of a certificate that is three days old. */
+const OLD_OR_WRONG = 'its link is older than 3 days, or its clock is more than '
+  + '10 days slow or more than 3 days fast';
+
+/**
+ * How each says that it does not like a certificate.
+ * @type {Record<string, {kind: string, by: string, who: string}>}
+ */
+const REFUSALS = {
+  chromium: { kind: 'refused_verifier_chromium', by: 'chromium', who: 'Chromium ' },
+  firefox: { kind: 'refused_verifier_firefox', by: 'firefox', who: 'Firefox ' },
+  deno: { kind: 'other', by: 'client', who: '' },
+};
+
 /** @typedef {import('./servers/server.mjs').HashSet} HashSet */
 
 /**
@@ -347,18 +361,22 @@ export const LIFECYCLE_CASES = [
   },
 
   {
+    // With a link that is three days old, as far as the server can know.
     name: 'life-refusals',
-    clients: ['chromium', 'firefox'],
-    run: (place) => live(place, {}, async (life) => {
-      const name = { chromium: /\bChromium\b/, firefox: /\bFirefox\b/ }[place.client.name];
+    clients: ['chromium', 'firefox', 'deno'],
+    run: (place) => live(place, { offset: -3 * DAY }, async (life) => {
+      life.clock.set(0);
+      const { active } = hashesByUse(life.set);
       await isRefused(life, 'a wrong hash', [WRONG]);
       const told = await until('the status tells of it', async () =>
-        (await life.server.command({ command: 'status' })).refusals
-          ?.find((/** @type {{text: string}} */ { text }) => name?.test(text)));
-      const { active } = hashesByUse(life.set);
-      expect(told.count >= 1, `it was counted ${told.count} times`);
-      expect(told.text.includes(active.slice(0, 8)) && /refused/.test(told.text),
-        `it says: ${told.text}`);
+        (await life.server.command({ command: 'status' })).refusals[0]);
+      const { kind, by, certificate, text, count, time } = told;
+      const want = REFUSALS[place.client.name];
+      expectEqual([kind, by, certificate], [want.kind, want.by, active], 'the status says');
+      expect(count >= 1 && Math.abs(time - Date.now() / 1000) < 600,
+        `it came ${count} times, the last at ${time}`);
+      expect(text.startsWith(`a ${want.who}client refused certificate ${active.slice(0, 8)}…: `)
+        && text.endsWith(OLD_OR_WRONG), `it says: ${text}`);
       await connects(life, 'the active', [active]);
     }),
   },

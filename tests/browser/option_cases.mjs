@@ -200,7 +200,7 @@ export const OPTION_CASES = [
     name: 'rotations-under-load',
     kinds: ['native', 'node'],
     async run(kind) {
-      const server = await startServer(kind, ['--port', '0', '--ephemeral']);
+      const server = await startServer(kind);
       await stopsClean(server, async () => {
         const { result, memory } = await underLoad(
           { ...server.ready, control: server.ready.control ?? '' }, ROTATIONS);

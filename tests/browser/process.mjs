@@ -116,6 +116,8 @@ export function makeScratch(name) {
     env: {
       .../** @type {Record<string, string>} */ (process.env),
       HOME: home,
+      XDG_STATE_HOME: join(home, '.local/state'),
+      STATE_DIRECTORY: '',
       TMPDIR: temporary,
       XDG_RUNTIME_DIR: folder,
       NO_COLOR: '1',

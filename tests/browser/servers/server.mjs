@@ -94,7 +94,7 @@ export function hashesByUse(set) {
  *     clock
  * @returns {Promise<Server>}
  */
-export async function startServer(kind, args = ['--port', '0'], clock) {
+export async function startServer(kind, args = ['--port', '0', '--ephemeral'], clock) {
   const process = kind.process(args);
   if (clock && !kind.clocked) throw new Error(`${kind.name} has no clock that can be moved`);
   const running = start(clock && kind.clocked ? kind.clocked(process, clock) : process);
