@@ -5,6 +5,7 @@
 
 #include "server/quic/echo.h"
 #include "tests/sim/check.h"
+#include "tests/sim/client_internal.h"
 
 #include <stdlib.h>
 
@@ -329,7 +330,7 @@ static int holds(const place *p, int i) {
   return quic_endpoint_holds_certificate(p->endpoint, certificates[i].sha256);
 }
 
-static size_t revoke(place *p, int i) {
+static size_t close_all(place *p, int i) {
   return quic_endpoint_close_certificate(p->endpoint, certificates[i].sha256,
                                          sim_network_now(p->network));
 }
@@ -350,9 +351,9 @@ static void test_close_certificate(void **state) {
   young = connect_to(p);
   assert_true(holds(p, 1));
 
-  assert_int_equal(revoke(p, 0), 3);
+  assert_int_equal(close_all(p, 0), 3);
   /* Once is enough. */
-  assert_int_equal(revoke(p, 0), 0);
+  assert_int_equal(close_all(p, 0), 0);
   assert_int_equal(quic_endpoint_connections(p->endpoint), 1);
   for (i = 0; i < 3; ++i) {
     run_until(p, is_closed, old[i]);
@@ -386,7 +387,7 @@ static void test_close_certificate_in_handshake(void **state) {
   assert_int_equal(counters(p)->handshakes_completed, 0);
   assert_true(holds(p, 0));
 
-  assert_int_equal(revoke(p, 0), 1);
+  assert_int_equal(close_all(p, 0), 1);
   run_until(p, is_closed, peer);
   check_revoked(peer);
   pass(p, 10 * SIM_SECOND);
@@ -496,18 +497,18 @@ static void test_silence(void **state) {
   end(p);
 }
 
-/* A client that offers nothing which the server speaks. */
-static void test_no_application_protocol(void **state) {
+/* Adds a client of its own kind and waits for the server's verdict. */
+static void check_refused_by_server(sim_tls *client_tls, const char *alpn,
+                                    uint64_t error_code) {
   place *p = begin(context_of(0));
   sim_client_config config;
 
-  (void)state;
   memset(&config, 0, sizeof(config));
   config.mode = SIM_MODE_RAW;
-  config.alpn = "nonsense";
+  config.alpn = alpn;
   config.hashes = (const uint8_t(*)[32])certificates[0].sha256;
   config.nhashes = 1;
-  config.tls = tls;
+  config.tls = client_tls;
   config.callbacks = sim_peer_callbacks;
   config.user = &p->peers[0];
   p->npeers = 1;
@@ -516,8 +517,30 @@ static void test_no_application_protocol(void **state) {
   run_until(p, is_end_told, p);
   assert_false(p->ends[0].end.established);
   assert_false(p->ends[0].end.by_peer);
-  assert_int_equal(p->ends[0].end.error_code, 0x178);
+  assert_false(p->ends[0].end.idle);
+  assert_int_equal(p->ends[0].end.type, NGTCP2_CCERR_TYPE_TRANSPORT);
+  assert_int_equal(p->ends[0].end.error_code, error_code);
+  assert_null(p->ends[0].end.reason);
   end(p);
+}
+
+/* A client that offers nothing which the server speaks. */
+static void test_no_application_protocol(void **state) {
+  (void)state;
+  check_refused_by_server(tls, "nonsense", 0x178);
+}
+
+/* A client that takes signatures by RSA alone. */
+static void test_no_common_signature(void **state) {
+  sim_tls *rsa;
+
+  (void)state;
+  assert_int_equal(sim_tls_new(&rsa), 0);
+  assert_int_equal(
+      wolfSSL_CTX_set1_sigalgs_list(rsa->ctx, "RSA-PSS+SHA256:RSA+SHA256"),
+      WOLFSSL_SUCCESS);
+  check_refused_by_server(rsa, "echo", 0x128);
+  sim_tls_free(rsa);
 }
 
 int main(void) {
@@ -532,6 +555,7 @@ int main(void) {
       cmocka_unit_test(test_alerts),
       cmocka_unit_test(test_silence),
       cmocka_unit_test(test_no_application_protocol),
+      cmocka_unit_test(test_no_common_signature),
   };
 
   return cmocka_run_group_tests(tests, set_up, tear_down);
