@@ -155,10 +155,8 @@ static void tell_time(cm_step *s) {
   }
   if (lc->doubt == 0 && !lc->no_time) {
     lc->suspect = 0;
-    if (lc->jumped) {
-      vouch(lc);
-    }
     lc->jumped = 0;
+    vouch(lc);
     lc->high_water = lc->now;
     if (lc->high_water > lc->saved_high_water + SAVE_EVERY ||
         lc->high_water < lc->saved_high_water) {
@@ -317,6 +315,12 @@ static void activated(cm_step *s, cm_slot *slot) {
       min64(slot->retire_at, lc->now + lc->profile.active + slot->jitter);
   slot->turn = ++lc->turns;
   set_state(s, slot, CM_CERT_ACTIVE);
+  if (lc->doubt == 0) {
+    /* Life has gone on without what was put aside. */
+    for (size_t i = 0; i < CM_SLOTS; i++) {
+      lc->slots[i].doubtful |= lc->slots[i].parked;
+    }
+  }
   lc->rotate_wanted = 0;
   lc->served = 1;
 }
@@ -537,6 +541,7 @@ static void recall(cm_step *s, cm_slot *slot) {
 static void follow_time(cm_step *s) {
   cm_lifecycle *lc = s->lc;
   cm_slot *active = get_active(lc), *standby = get_standby(lc), *slot;
+  int64_t next;
   int left = 0;
 
   if (active != NULL && !cm_slot_valid(active, lc->now)) {
@@ -554,11 +559,13 @@ static void follow_time(cm_step *s) {
     slot = parked_active(lc, 0);
     if (standby != NULL && standby->state >= CM_CERT_PUBLISHED &&
         is_its_turn(lc, standby) &&
+        (lc->now < active->retire_at || !standby->doubtful) &&
         (slot == NULL || is_better(lc, standby, slot))) {
       /* It was made the standby of what is about to go. */
       slot = standby;
     }
-    if (slot != NULL && is_better(lc, slot, active)) {
+    if (slot != NULL && (active->doubtful || !slot->doubtful) &&
+        is_better(lc, slot, active)) {
       park(s, active);
       active = NULL;
       if (standby != NULL && standby != slot) {
@@ -569,9 +576,9 @@ static void follow_time(cm_step *s) {
   }
   /* One that was made for a time much later would refuse clients whose clocks
      are slow. */
-  if (standby != NULL && active != NULL &&
-      standby->active_at >
-          max64(active->retire_at, lc->now) + lc->profile.jitter_min) {
+  next = active != NULL ? max64(active->retire_at, lc->now) : lc->now;
+  if (standby != NULL && (active != NULL || !standby->published) &&
+      standby->active_at > next + lc->profile.jitter_min) {
     park(s, standby);
     standby = NULL;
   }
@@ -582,10 +589,11 @@ static void follow_time(cm_step *s) {
     standby = NULL;
   }
   if (standby != NULL && active == NULL) {
-    /* Nobody knows one that is not durable, and who knows when it will be. */
+    /* Nobody knows one that was never published, and who knows when it will
+       be. */
     slot = parked_active(lc, 0);
-    if (slot != NULL &&
-        (!standby->durable || (left && is_better(lc, slot, standby)))) {
+    if (slot != NULL && ((!standby->published && slot->published) ||
+                         (left && is_better(lc, slot, standby)))) {
       park(s, standby);
       standby = NULL;
     }

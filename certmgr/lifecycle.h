@@ -115,7 +115,8 @@ typedef struct cm_slot {
   int published;
   /* Put aside because of the clock, not of a successor. */
   int parked;
-  /* Made while the clock was in doubt. */
+  /* Made while the clock was in doubt, or put aside before the last swap that
+     was not: what is not so comes first. */
   int doubtful;
   /* Of a parked one: seconds of running time for which it is still kept. */
   int64_t keep;
