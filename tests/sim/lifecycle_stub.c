@@ -25,14 +25,7 @@ typedef struct stub {
   uint8_t last_serial[CM_LC_SERIAL_LEN];
 } stub;
 
-static uint64_t key_of(const cm_slot *slot) {
-  uint64_t key = 0;
-
-  for (int i = 0; i < 8; i++) {
-    key |= (uint64_t)slot->sha256[i] << (8 * i);
-  }
-  return key;
-}
+static uint64_t key_of(const cm_slot *slot) { return world_key(slot->sha256); }
 
 static int is_alive(const stub *s, const cm_slot *slot) {
   return s->alive[key_of(slot) % KEYS] == key_of(slot);
@@ -273,4 +266,4 @@ static int settle(world *w, cm_command command) {
 
 static void end(world *w) { w->host = NULL; }
 
-const host_ops lifecycle_stub = {boot, settle, serving, key_of, end};
+const host_ops lifecycle_stub = {boot, settle, serving, end};

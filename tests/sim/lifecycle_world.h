@@ -52,8 +52,6 @@ typedef struct host_ops {
   int (*settle)(world *w, cm_command command);
   /* Gives |*now|, or returns 0 if nothing is served. */
   int (*serving)(world *w, served *now);
-  /* Names a certificate as a document does. */
-  uint64_t (*key)(const cm_slot *slot);
   /* Frees everything. */
   void (*end)(world *w);
 } host_ops;
@@ -68,7 +66,7 @@ struct world {
   int64_t truth;
   int64_t error; /* wall = truth + error */
   int64_t mono;
-  /* What is published now counts as learnt with a clock that is right. */
+  /* The clock is right enough for what is promised to clients. */
   int near;
 
   /* The host's, to be read. */
@@ -93,6 +91,9 @@ int64_t world_between(world *w, int64_t low, int64_t high);
 int world_chance(world *w, unsigned of_1000);
 /* A number in 1..high, each order of magnitude as likely as the other. */
 int64_t world_spread(world *w, int64_t high);
+
+/* What a certificate is known by here: the first octets of its hash. */
+uint64_t world_key(const uint8_t *sha256);
 
 int world_fault(const world *w, unsigned kind);
 /* Whether the power fails at the action that comes now. */
