@@ -30,6 +30,8 @@ typedef struct told {
 } told;
 
 struct place {
+  ngtcp2_mem mem;
+  int no_memory;
   quic_endpoint *endpoint;
   sim_network *network;
   sim_peer peers[PEERS_MAX];
@@ -102,6 +104,24 @@ static void on_end(void *user, const quic_conn *conn,
   memcpy(t->certificate, quic_conn_certificate_hash(conn), 32);
 }
 
+/* The server's memory, of which there may be none. */
+static void *scarce_malloc(size_t size, void *user) {
+  return *(int *)user ? NULL : malloc(size);
+}
+
+static void *scarce_calloc(size_t nmemb, size_t size, void *user) {
+  return *(int *)user ? NULL : calloc(nmemb, size);
+}
+
+static void *scarce_realloc(void *old, size_t size, void *user) {
+  return *(int *)user ? NULL : realloc(old, size);
+}
+
+static void scarce_free(void *ptr, void *user) {
+  (void)user;
+  free(ptr);
+}
+
 static int on_initial(void *user) {
   place *p = user;
 
@@ -121,6 +141,12 @@ static place *begin_with(tls_context *context, size_t connections_max) {
 
   assert_non_null(p);
   memset(&config, 0, sizeof(config));
+  p->mem.user_data = &p->no_memory;
+  p->mem.malloc = scarce_malloc;
+  p->mem.calloc = scarce_calloc;
+  p->mem.realloc = scarce_realloc;
+  p->mem.free = scarce_free;
+  config.mem = &p->mem;
   config.random = &random_of_test;
   quic_conn_limits_default(&config.limits);
   config.services = services;
@@ -398,6 +424,25 @@ static void test_close_certificate_in_handshake(void **state) {
   end(p);
 }
 
+/* Without memory for the farewell they go without, and at once. */
+static void test_close_certificate_without_memory(void **state) {
+  place *p = begin(context_of(0));
+  size_t i;
+
+  (void)state;
+  for (i = 0; i < 3; ++i) {
+    connect_to(p);
+  }
+  p->no_memory = 1;
+  assert_int_equal(close_all(p, 0), 3);
+  assert_false(holds(p, 0));
+  p->no_memory = 0;
+  pass(p, SIM_MILLISECOND);
+  assert_int_equal(p->nends, 3);
+  assert_int_equal(p->ends[0].end.error_code, 0x12c);
+  end(p);
+}
+
 /* ---- How connections end ---- */
 
 /* A client that refuses the certificate says so before there are 1-RTT
@@ -551,6 +596,7 @@ int main(void) {
       cmocka_unit_test(test_full),
       cmocka_unit_test(test_close_certificate),
       cmocka_unit_test(test_close_certificate_in_handshake),
+      cmocka_unit_test(test_close_certificate_without_memory),
       cmocka_unit_test(test_refused_by_client),
       cmocka_unit_test(test_alerts),
       cmocka_unit_test(test_silence),
