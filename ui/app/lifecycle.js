@@ -75,13 +75,14 @@ function retry({ until: { retry: left } }) {
 }
 
 /**
- * @param {Slot|import('../server/types.d.ts').Hash|undefined} hash
+ * @param {Slot|undefined} slot
  * @param {'active'|'standby'} use
  * @returns {string} from when to when it is served
  */
-export function span(hash, use) {
-  if (!hash) return use === 'active' ? 'served now' : 'served next';
-  const [from, to] = [hash.active_from, hash.active_until].map((time) => moment(new Date(time * 1000)));
+export function span(slot, use) {
+  if (!slot) return use === 'active' ? 'served now' : 'served next';
+  if (['GENERATED', 'PERSISTED'].includes(slot.state)) return 'is being made';
+  const [from, to] = [slot.active_from, slot.active_until].map((time) => moment(new Date(time * 1000)));
   return use === 'active' ? `served since ${from}, until ${to}` : `takes over on ${from}, until ${to}`;
 }
 
@@ -106,7 +107,7 @@ export function tracks(slots, now) {
 
 /**
  * @param {number} seconds
- * @returns {string} 'now', 'in a minute', 'in 5 days'
+ * @returns {string} 'now', 'in a moment', 'in a minute', 'in 5 days'
  */
 export function inWords(seconds) {
   for (const [unit, length] of /** @type {const} */ ([['day', 86400], ['hour', 3600], ['minute', 60]])) {
@@ -114,7 +115,7 @@ export function inWords(seconds) {
     // Two of a thing at least: "in 47 hours" says more than "in 2 days".
     if (n >= 2) return `in ${n} ${unit}s`;
   }
-  return seconds <= 0 ? 'now' : 'in a minute';
+  return seconds <= 0 ? 'now' : seconds < 45 ? 'in a moment' : 'in a minute';
 }
 
 const MOMENT = new Intl.DateTimeFormat('en-GB', {

@@ -69,12 +69,13 @@ test('active and standby are found, whoever else is there', () => {
 test('from when to when', () => {
   assert.equal(span(slotOf({}), 'active'), 'served since Sun 22 Nov, 15:00, until Sat 28 Nov, 15:00');
   assert.equal(span(STANDBY, 'standby'), 'takes over on Sat 28 Nov, 15:00, until Fri 4 Dec, 15:00');
+  assert.equal(span({ ...STANDBY, state: 'PERSISTED' }, 'standby'), 'is being made');
   assert.equal(span(undefined, 'active'), 'served now');
 });
 
 test('inWords', () => {
   for (const [seconds, text] of /** @type {const} */ ([
-    [-5, 'now'], [0, 'now'], [1, 'in a minute'], [89, 'in a minute'], [90, 'in 2 minutes'], [3599, 'in 60 minutes'],
+    [-5, 'now'], [0, 'now'], [1, 'in a moment'], [45, 'in a minute'], [89, 'in a minute'], [90, 'in 2 minutes'], [3599, 'in 60 minutes'],
     [5400, 'in 2 hours'], [34 * 3600, 'in 34 hours'], [36 * 3600, 'in 2 days'], [6 * DAY, 'in 6 days']])) {
     assert.equal(inWords(seconds), text, String(seconds));
   }

@@ -15,11 +15,6 @@ import { SessionsView } from './sessions_view.js';
  * @typedef {import('../server/types.d.ts').ApplianceOptions} ApplianceOptions
  */
 
-/* What becomes of the identity. */
-const KEPT = Object.freeze({
-  yes: 'signs the hashes; stays the same',
-  no: 'signs the hashes; nothing is kept, a new one comes with the next start',
-});
 const FIELDS = /** @type {const} */ (['address', 'port', 'hosts']);
 const STATES = Object.freeze({
   stopped: { says: 'Stopped', button: 'Start', does: 'start', busy: false },
@@ -90,6 +85,14 @@ function drawState() {
     : 'Press Start to serve');
 }
 
+/** @param {boolean} kept whether the identity and the certificates outlive the run */
+function drawKept(kept) {
+  const text = byId('kept', HTMLElement);
+  text.textContent = kept ? 'signs the hashes; stays the same'
+    : 'signs the hashes; nothing is kept, the next start makes a new one';
+  text.classList.toggle('warn', !kept);
+}
+
 /** @param {import('./messages.js').Message|undefined} message */
 function showProblem(message) {
   problem.hidden = message === undefined;
@@ -135,14 +138,14 @@ function receive(events) {
     if (line) log.add(line.level, line.text);
     switch (event.type) {
       case 'ready':
-        byId('kept', HTMLElement).textContent = event.ephemeral ? KEPT.no : KEPT.yes;
+        drawKept(!event.ephemeral);
         connect.show(event);
         break;
       case 'certificates':
         connect.show(event);
         break;
       case 'ephemeral':
-        byId('kept', HTMLElement).textContent = KEPT.no;
+        drawKept(false);
         break;
       case 'session-opened':
         sessions.add(event);
@@ -181,7 +184,7 @@ fortnight.addEventListener('state', () => {
   drawState();
   if (fortnight.state !== 'stopped') return;
   log.add('info', 'Stopped');
-  byId('kept', HTMLElement).textContent = KEPT.yes;
+  drawKept(true);
   connect.show(undefined);
   certificates.clear();
   sessions.clear();

@@ -89,7 +89,7 @@ const messageOf = (error) => String(/** @type {Error} */ (error)?.message ?? err
 
 /** @implements {FortnightStore} */
 export class OpfsStore {
-  place = 'the private file system of this app';
+  place = `OPFS/${FOLDER}`;
   #handles;
 
   /** @param {Map<string, FileSystemSyncAccessHandle>} handles */
