@@ -15,8 +15,8 @@
  * rotation those of before, and so they connect by the standby's; then those
  * that are published.
  *
- * Standard output: a line "rotation N" after each ten, and one JSON object at
- * the end.
+ * Standard output: a line "rotation N" after each, and one JSON object at the
+ * end.
  */
 /* epoll_pwait2(2), memrchr(3) */
 #define _GNU_SOURCE
@@ -199,10 +199,8 @@ static void rotated(uint64_t now) {
   ++published.number;
   adopt_at = rotated_at + windows.length / 2;
   rotate_at = later(rotated_at, opts.every ? 1 : 2);
-  if (++rotations % 10 == 0) {
-    printf("rotation %zu\n", rotations);
-    fflush(stdout);
-  }
+  printf("rotation %zu\n", ++rotations);
+  fflush(stdout);
   if (rotations == opts.rotations) {
     rotate_at = UINT64_MAX;
     stop = later(rotated_at, opts.every ? 1 : 2);

@@ -21,9 +21,10 @@ import { table, time, whole } from './table.mjs';
  * @property {Record<string, any>} load
  * @property {Memory} memory
  *
- * @typedef {object} Memory kB, of samples taken after each ten rotations
+ * @typedef {object} Memory kB, of samples taken after so many rotations each
  * @property {number[]} rss
  * @property {number[]} own what no other process shares
+ * @property {number} every
  */
 
 /* New sessions a second, and sessions that stay, under load. */
@@ -32,6 +33,10 @@ const STAY = 8;
 /* Datagrams a second of those. */
 const LOAD_RATE = 400;
 const WINDOW_MS = 100;
+
+/* Where the heap has to grow for a peak of handshakes, it does so at once: so
+   many of the largest steps are looked at apart from the rest. */
+const STEPS = 5;
 
 /** Each serves with its state on a disk, and with none. */
 const HOSTS = [
@@ -55,15 +60,17 @@ function kilobytes(text, name) {
  * @param {Pick<import('./programs.mjs').Program, 'control' | 'pid'>} program
  * @param {number} count
  * @param {string[]} args
+ * @param {number} [every] after so many rotations a sample of the memory
  */
-export async function rotate(program, count, args) {
+async function rotate(program, count, args, every = Infinity) {
   /** @type {Memory} */
-  const memory = { rss: [], own: [] };
+  const memory = { rss: [], own: [], every };
   const command = ['build/native/rotations', '--control', program.control,
     '--rotations', String(count), '--window', String(WINDOW_MS), ...args];
   const { lines } = await run(command, 60_000 + count * 20 * WINDOW_MS, {
     onLine(line) {
-      if (!line.startsWith('rotation ')) return;
+      const [word, n] = line.split(' ');
+      if (word !== 'rotation' || Number(n) % every !== 0) return;
       const text = readFileSync(`/proc/${program.pid}/smaps_rollup`, 'utf8');
       memory.rss.push(kilobytes(text, /^Rss$/));
       memory.own.push(kilobytes(text, /^Private_/));
@@ -78,10 +85,11 @@ export async function rotate(program, count, args) {
  * Sessions that stay and new ones all the time.
  * @param {Pick<import('./programs.mjs').Program, 'control' | 'pid'>} program
  * @param {number} count
+ * @param {number} every after so many rotations a sample of the memory
  */
-export function underLoad(program, count) {
+export function underLoad(program, count, every) {
   return rotate(program, count, ['--every', '--stay', String(STAY),
-    '--rate', String(LOAD_RATE), '--visits', String(VISITS)]);
+    '--rate', String(LOAD_RATE), '--visits', String(VISITS)], every);
 }
 
 /**
@@ -105,7 +113,7 @@ export async function measureRotations(names, { rotations, swaps, rate }) {
         program = await start([...command, ...options]);
         const pause = await rotate(program, swaps, ['--rate', String(rate)]);
         say(`${row}: ${rotations} rotations under load`);
-        const load = await underLoad(program, rotations);
+        const load = await underLoad(program, rotations, 10);
         rows.push({ title: row, pause: pause.result, load: load.result, memory: load.memory });
       } finally {
         await program?.stop();
@@ -122,14 +130,16 @@ function mean(values) {
 }
 
 /**
- * How |values|, one after each ten rotations, grow.
+ * How |values| grow.
  * @param {number[]} values
+ * @param {number} every rotations from one to the next
  */
-export function growth(values) {
+export function growth(values, every) {
   const n = values.length;
   const quarter = Math.max(1, n >> 2);
   const middle = (n - 1) / 2;
   const average = mean(values);
+  const steps = values.slice(1).map((value, i) => value - values[i]).sort((a, b) => b - a);
   let above = 0;
   let below = 0;
   values.forEach((value, i) => {
@@ -139,7 +149,9 @@ export function growth(values) {
   return {
     first: mean(values.slice(0, quarter)),
     last: mean(values.slice(-quarter)),
-    perRotation: n > 1 ? above / below / 10 : 0,
+    slope: n > 1 ? above / below / every : 0,
+    steps: steps.slice(0, STEPS),
+    rest: steps.slice(STEPS).reduce((sum, step) => sum + step, 0),
   };
 }
 
@@ -151,7 +163,7 @@ export function summarizeRotations(rows) {
       reply: pause.reply_us },
     visits: load.visits, dropped: load.dropped, stay: load.stay, rotations: load.rotations,
     lost: load.datagrams.offered - load.datagrams.echoed,
-    rss: growth(memory.rss), own: growth(memory.own),
+    rss: growth(memory.rss, memory.every), own: growth(memory.own, memory.every),
   }));
 }
 
@@ -176,10 +188,11 @@ export function printRotations(rows, { swaps, rotations, rate }) {
     visits.per_second.toFixed(1), whole(visits.served), whole(visits.by_standby),
     whole(visits.failed + visits.unstarted), whole(dropped),
     time(visits.latency_us.p50), time(visits.latency_us.p99), whole(lost)]));
-  console.log('Memory of the server under that load, in kB: means of the first and the last quarter, and\n'
-    + 'the slope of the straight line through all samples');
-  table(['', 'resident', 'last', 'per rotation', 'its own', 'last', 'per rotation'],
+  console.log('Memory of the server under that load, in kB: means of the first and the last quarter, the\n'
+    + `slope of the line through all samples, the ${STEPS} largest steps, and what all others add up to`);
+  table(['', 'resident', 'last', 'per rotation', 'its own', 'last', 'per rotation', 'steps', 'rest'],
     sums.map(({ title, rss, own }) => [title,
-      whole(rss.first), whole(rss.last), rss.perRotation.toFixed(2),
-      whole(own.first), whole(own.last), own.perRotation.toFixed(2)]));
+      whole(rss.first), whole(rss.last), rss.slope.toFixed(2),
+      whole(own.first), whole(own.last), own.slope.toFixed(2),
+      own.steps.join('+'), whole(own.rest)]));
 }
