@@ -150,6 +150,13 @@ static int on_stream_acked(ngtcp2_conn *ngtcp2, int64_t stream_id,
         conn->protocol->pull_acked(conn->protocol_state, stream, datalen));
   }
   send_queue_acked(&stream->queue, (size_t)datalen, conn->mem);
+  if (stream->fin_apart && !stream->queue.pending && !stream->queue.in_flight) {
+    stream->fin_apart = 0;
+    if (quic_stream_has_work(stream)) {
+      quic_stream_ready(stream);
+      quic_conn_wake(conn);
+    }
+  }
   return 0;
 }
 
@@ -478,10 +485,21 @@ void quic_conn_read(quic_conn *conn, const ngtcp2_path *path,
   quic_conn_wake(conn);
 }
 
+/* When the protocol has something to do. */
+static uint64_t protocol_deadline(const quic_conn *conn) {
+  return conn->protocol && conn->protocol->deadline
+             ? conn->protocol->deadline(conn->protocol_state)
+             : UINT64_MAX;
+}
+
 uint64_t quic_conn_deadline(const quic_conn *conn) {
+  uint64_t expiry, own;
+
   switch (conn->state) {
   case QUIC_CONN_OPEN:
-    return ngtcp2_conn_get_expiry2(conn->ngtcp2);
+    expiry = ngtcp2_conn_get_expiry2(conn->ngtcp2);
+    own = protocol_deadline(conn);
+    return own < expiry ? own : expiry;
   case QUIC_CONN_CLOSING:
   case QUIC_CONN_DRAINING:
     return conn->close_deadline;
@@ -501,6 +519,10 @@ void quic_conn_expire(quic_conn *conn, uint64_t now) {
     return;
   }
   rv = ngtcp2_conn_handle_expiry(conn->ngtcp2, now);
+  if (rv == 0 && now >= protocol_deadline(conn) &&
+      conn->protocol->expire(conn->protocol_state, now) != 0) {
+    rv = NGTCP2_ERR_CALLBACK_FAILURE;
+  }
   switch (rv) {
   case 0:
     break;

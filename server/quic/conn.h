@@ -58,6 +58,10 @@ struct quic_stream {
   uint8_t write_closed; /* nothing more may be queued */
   uint8_t pulled;       /* the protocol keeps the octets */
   uint8_t credit_held;  /* no other may be opened in its place */
+  uint8_t fin_apart;    /* FIN waits until all octets are acknowledged */
+  uint8_t stop_fresh;   /* STOP_SENDING was asked for since the last packet */
+  uint8_t reset_due;    /* RESET_STREAM follows it */
+  uint64_t reset_code;
 };
 
 /* ---- For protocols ---- */
@@ -73,10 +77,19 @@ int quic_conn_open_stream(quic_conn *conn, quic_stream **pstream, int bidi);
 int quic_stream_write(quic_stream *stream, const uint8_t *data, size_t len,
                       int fin);
 
+/*
+ * FIN will not go with what is queued so far, but once that is acknowledged;
+ * if anything more is written, that is all forgotten.  For receivers that do
+ * not survive a stream whose prefix is all there is, all at once.
+ */
+void quic_stream_separate_fin(quic_stream *stream);
+
 /* Octets of quic_stream_write() that have not left. */
 size_t quic_stream_pending(const quic_stream *stream);
 
-/* Abandons what is queued: RESET_STREAM.  Nothing happens if it is done. */
+/* Abandons what is queued: RESET_STREAM.  Nothing happens if it is done.  After
+   quic_stream_stop_sending() it leaves in a later packet than that: there are
+   browsers that forget the code of a STOP_SENDING that comes second. */
 void quic_stream_reset(quic_stream *stream, uint64_t error_code);
 
 /* Asks the peer to stop: STOP_SENDING. */
@@ -202,6 +215,8 @@ struct quic_conn {
   uint64_t datagrams_dropped;
   /* Datagrams and streams take turns at being first into a packet. */
   unsigned turn;
+  /* Some stream has |stop_fresh|. */
+  int stops_fresh;
 
   /* CONNECTION_CLOSE, to be said again (section 10.2.1). */
   uint8_t *close_packet;

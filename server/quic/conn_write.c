@@ -160,7 +160,9 @@ static outcome add_something(packet *p, ngtcp2_ssize *plen) {
       for (i = 0; i < n; ++i) {
         len += vec[i].len;
       }
-      return add_stream(p, stream, stream->fin && len == stream->queue.pending,
+      return add_stream(p, stream,
+                        stream->fin && !stream->fin_apart &&
+                            len == stream->queue.pending,
                         vec, n, plen);
     }
   }
@@ -277,11 +279,11 @@ int quic_conn_write(quic_conn *conn, udp_batch *out, uint64_t now) {
       }
       return 0;
     }
-    if (n == 0) {
+    if (quic_conn_settle_resets(conn) == 0 && n == 0) {
       ngtcp2_conn_update_pkt_tx_time(conn->ngtcp2, now);
       return 0;
     }
-    ++out->count;
+    out->count += n != 0;
   }
   ngtcp2_conn_update_pkt_tx_time(conn->ngtcp2, now);
   return 1;

@@ -47,6 +47,11 @@ typedef struct quic_protocol {
   /* The peer allows more streams of ours; |bidi| tells which kind. */
   int (*on_streams_available)(void *state, int bidi);
 
+  /* When expire() is to be called, UINT64_MAX: never.  NULL where nothing is
+     ever due.  Asked after each of the functions here, so it may change. */
+  uint64_t (*deadline)(const void *state);
+  int (*expire)(void *state, uint64_t now);
+
   /*
    * For protocols that keep the octets of some streams themselves (nghttp3).
    * NULL where there are none.  pull() names the stream to write next and

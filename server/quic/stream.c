@@ -69,8 +69,9 @@ void quic_stream_not_ready(quic_stream *stream) {
 }
 
 int quic_stream_has_work(const quic_stream *stream) {
-  return !stream->pulled &&
-         (stream->queue.pending || (stream->fin && !stream->fin_sent));
+  return !stream->pulled && !stream->reset_due &&
+         (stream->queue.pending ||
+          (stream->fin && !stream->fin_sent && !stream->fin_apart));
 }
 
 int quic_conn_open_stream(quic_conn *conn, quic_stream **pstream, int bidi) {
@@ -103,6 +104,9 @@ int quic_stream_write(quic_stream *stream, const uint8_t *data, size_t len,
   if (send_queue_append(&stream->queue, data, len, stream->conn->mem) != 0) {
     return QUIC_ERR_NOMEM;
   }
+  if (len) {
+    stream->fin_apart = 0;
+  }
   if (fin) {
     stream->fin = 1;
     stream->write_closed = 1;
@@ -113,6 +117,8 @@ int quic_stream_write(quic_stream *stream, const uint8_t *data, size_t len,
   }
   return 0;
 }
+
+void quic_stream_separate_fin(quic_stream *stream) { stream->fin_apart = 1; }
 
 size_t quic_stream_pending(const quic_stream *stream) {
   return stream->queue.pending;
@@ -126,17 +132,48 @@ void quic_stream_abandon(quic_stream *stream) {
   send_queue_clear(&stream->queue, stream->conn->mem);
 }
 
-void quic_stream_reset(quic_stream *stream, uint64_t error_code) {
-  if (stream->id < 0) {
-    return;
-  }
+static void reset_now(quic_stream *stream, uint64_t error_code) {
   /* Fails only for want of memory; then ngtcp2 may still point at the queue,
      so it stays until the stream is freed. */
   if (ngtcp2_conn_shutdown_stream_write(stream->conn->ngtcp2, 0, stream->id,
                                         error_code) == 0) {
     quic_stream_abandon(stream);
   }
+}
+
+void quic_stream_reset(quic_stream *stream, uint64_t error_code) {
+  if (stream->id < 0 || stream->reset_due) {
+    return;
+  }
+  if (stream->stop_fresh) {
+    /* ngtcp2 puts RESET_STREAM first where a packet has both. */
+    stream->reset_due = 1;
+    stream->reset_code = error_code;
+    stream->write_closed = 1;
+    quic_stream_not_ready(stream);
+  } else {
+    reset_now(stream, error_code);
+  }
   quic_conn_wake(stream->conn);
+}
+
+size_t quic_conn_settle_resets(quic_conn *conn) {
+  quic_stream *stream;
+  size_t n = 0;
+
+  if (!conn->stops_fresh) {
+    return 0;
+  }
+  conn->stops_fresh = 0;
+  for (stream = conn->streams; stream; stream = stream->all_next) {
+    stream->stop_fresh = 0;
+    if (stream->reset_due) {
+      stream->reset_due = 0;
+      reset_now(stream, stream->reset_code);
+      ++n;
+    }
+  }
+  return n;
 }
 
 void quic_stream_stop_sending(quic_stream *stream, uint64_t error_code) {
@@ -145,6 +182,8 @@ void quic_stream_stop_sending(quic_stream *stream, uint64_t error_code) {
   }
   (void)ngtcp2_conn_shutdown_stream_read(stream->conn->ngtcp2, 0, stream->id,
                                          error_code);
+  stream->stop_fresh = 1;
+  stream->conn->stops_fresh = 1;
   quic_conn_wake(stream->conn);
 }
 

@@ -24,6 +24,10 @@ void quic_stream_not_ready(quic_stream *stream);
 /* Whether octets or FIN wait in the queue. */
 int quic_stream_has_work(const quic_stream *stream);
 
+/* A packet was filled, so what had to wait for it is due: returns how many
+   streams were reset. */
+size_t quic_conn_settle_resets(quic_conn *conn);
+
 /* Throws the queue away; nothing more is taken. */
 void quic_stream_abandon(quic_stream *stream);
 

@@ -359,6 +359,11 @@ int wt_session_open_stream(wt_session *session, wt_stream **pstream, int bidi) {
     return rv;
   }
   stream->prefix_pending = n;
+  if (!bidi) {
+    /* Firefox 153 closes the connection on a unidirectional stream whose FIN
+       comes with its prefix. */
+    quic_stream_separate_fin(quic);
+  }
   *pstream = stream;
   return 0;
 }
