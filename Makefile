@@ -71,6 +71,12 @@ sim:
 	@$(call BUILD,native,sim)
 	@exec build/native/sim $(ARGS)
 
+## coverage    lines and branches of certmgr/ that its tests reach
+coverage:
+	@$(call SETUP,native)
+	@$(call BUILD,coverage,tests)
+	@$(WITH) "$$node" scripts/coverage.mjs $(ARGS)
+
 ## bench       native, WebAssembly on Node.js and the web app side by side
 bench:
 	@$(call SETUP,native wasm npm chromium)
@@ -107,4 +113,4 @@ clean:
 
 FORCE:
 .PHONY: FORCE bench browser build build-asan build-native build-wasm clean \
-  format help lint run serve serve-wasm sim test unit
+  coverage format help lint run serve serve-wasm sim test unit

@@ -2,7 +2,8 @@
 #
 # Compiles and links everything of one variant below build/VARIANT:
 #
-#   make -f scripts/build.mk VARIANT=native|asan|wasm [WERROR=1] [GOAL...]
+#   make -f scripts/build.mk VARIANT=native|asan|coverage|wasm [WERROR=1]
+#     [GOAL...]
 #
 # Sources are found by their place and name, see CONTRIBUTING.md: a new file
 # needs no entry here.  Called by the Makefile, which has set up the tools.
@@ -15,10 +16,11 @@ include build/tools.mk
 
 VARIANT ?= native
 B := build/$(VARIANT)
-DEPS := $(DEPS_$(VARIANT))
-CC := $(CC_$(VARIANT))
-AR := $(AR_$(VARIANT))
-LD := $(LD_$(VARIANT))
+TOOLS := $(VARIANT:coverage=native)
+DEPS := $(DEPS_$(TOOLS))
+CC := $(CC_$(TOOLS))
+AR := $(AR_$(TOOLS))
+LD := $(LD_$(TOOLS))
 OTHER := $(if $(filter wasm,$(VARIANT)),posix,web)
 
 # --- flags -------------------------------------------------------------------
@@ -30,13 +32,17 @@ CPPFLAGS := -I. -isystem $(DEPS)/include -DWOLFSSL_USER_SETTINGS -DHAVE_UINTPTR_
 CFLAGS_native := -O2 -g
 CFLAGS_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
   -fno-omit-frame-pointer
+# Without optimization, a branch is one in the source.
+CFLAGS_coverage := -O0 -g --coverage
 CFLAGS_wasm := -O3
 CFLAGS := -std=gnu11 $(CFLAGS_$(VARIANT)) $(WARNINGS)
 
 LDFLAGS_native := -g
 LDFLAGS_asan := -g -fsanitize=address,undefined
+LDFLAGS_coverage := -g --coverage
 LDLIBS_native := -pthread -lm
 LDLIBS_asan := $(LDLIBS_native)
+LDLIBS_coverage := $(LDLIBS_native)
 
 THIRD_PARTY := $(addprefix $(DEPS)/lib/,libngtcp2_crypto_wolfssl.a \
   libngtcp2.a libnghttp3.a libwolfssl.a libcjson.a \
