@@ -39,9 +39,10 @@ struct hook {
   /* The first is the one that the command runs for, or will next. */
   item *first;
   size_t count;
-  unsigned tries;  /* Of the first. */
-  uint64_t due;    /* When to run for the first. */
-  uint64_t untold; /* How many were dropped since one was told. */
+  unsigned tries;   /* Of the first. */
+  uint64_t due;     /* When to run for the first. */
+  uint64_t untold;  /* How many were dropped since one was told. */
+  uint64_t telling; /* Of them, those that the command was told of. */
   int overflows;
 
   process process;
@@ -296,7 +297,7 @@ static void succeeded(hook *h, uint64_t now) {
     say(h, "succeeds again");
   }
   h->streak = 0;
-  h->untold = 0;
+  h->untold -= h->telling;
   h->overflows = 0;
   next_item(h, now);
 }
@@ -355,6 +356,7 @@ static void run(hook *h, uint64_t now) {
 
   ++h->runs;
   h->stale = 0;
+  h->telling = h->untold;
   text_add(&own[0], "FORTNIGHT_HOOK=%s", h->name);
   text_add(&own[1], "FORTNIGHT_TRY=%u", h->tries + 1);
   text_add(&own[2], "FORTNIGHT_DROPPED=%" PRIu64, h->untold);
