@@ -62,7 +62,7 @@ static cm_journal_file *open_journal(int expect_bad) {
   cm_journal_file *file;
   int bad;
 
-  assert_int_equal(cm_journal_open(&file, "journal", MAX, &bad), 0);
+  assert_int_equal(cm_journal_open(&file, "journal.jsonl", MAX, &bad), 0);
   assert_int_equal(bad, expect_bad);
   return file;
 }
@@ -79,7 +79,7 @@ static void append(cm_journal_file *file, int64_t time) {
 
 /* What is stored, in |text|; its chain must hold. */
 static size_t read_text(cm_journal *journal) {
-  int len = js_read("journal", text, sizeof(text) - 1);
+  int len = js_read("journal.jsonl", text, sizeof(text) - 1);
   size_t valid;
 
   assert_in_range(len, 1, MAX);
@@ -117,15 +117,15 @@ static void test_damage(void **state) {
   }
   cm_journal_close(file);
   len = read_text(&journal);
-  js_cut("journal", (int)len - 7);
+  js_cut("journal.jsonl", (int)len - 7);
   file = open_journal(1);
   append(file, 100);
   cm_journal_close(file);
   (void)read_text(&journal);
   assert_int_equal(journal.next, 6);
-  assert_true(js_read("journal.bad", text, sizeof(text)) > 10);
+  assert_true(js_read("journal.jsonl.bad", text, sizeof(text)) > 10);
 
-  js_flip("journal", 20 * 8);
+  js_flip("journal.jsonl", 20 * 8);
   file = open_journal(1);
   cm_journal_close(file);
   (void)read_text(&journal);
@@ -178,11 +178,11 @@ static void test_torn(void **state) {
         append(file, n++);
       }
       cm_journal_close(file);
-      assert_int_equal(cm_journal_open(&file, "journal", MAX, &bad), 0);
+      assert_int_equal(cm_journal_open(&file, "journal.jsonl", MAX, &bad), 0);
       append(file, 1000);
       cm_journal_close(file);
       (void)read_text(&journal);
-      aside = js_read("journal.bad", text, sizeof(text)) > 0;
+      aside = js_read("journal.jsonl.bad", text, sizeof(text)) > 0;
       asides += aside;
       assert_true(aside || !bad);
       assert_true(crash || !bad);
@@ -204,7 +204,8 @@ static void test_refused(void **state) {
   append(file, 1);
   js_throw("QuotaExceededError");
   assert_int_equal(try_append(file, 2), CM_ERR_STORE);
-  assert_int_equal(cm_journal_open(&other, "journal", MAX, &bad), CM_ERR_STORE);
+  assert_int_equal(cm_journal_open(&other, "journal.jsonl", MAX, &bad),
+                   CM_ERR_STORE);
   assert_null(other);
   js_throw("");
   append(file, 2);

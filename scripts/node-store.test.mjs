@@ -36,21 +36,21 @@ test('what was written is read, by whoever opens it next', () => {
   assert.equal(store.read('key'), null);
   store.write('key', octets('first and long'));
   store.write('key', octets('second'));
-  store.append('journal', octets('a\n'));
-  store.append('journal', octets('b\n'));
+  store.append('journal.jsonl', octets('a\n'));
+  store.append('journal.jsonl', octets('b\n'));
   store.write('state.0', octets('slot'));
   store.rename('state.0', 'state.0.bad');
   store.close();
   const again = openNodeStore(path);
   assert.equal(text(again.read('key')), 'second');
-  assert.equal(text(again.read('journal')), 'a\nb\n');
+  assert.equal(text(again.read('journal.jsonl')), 'a\nb\n');
   assert.equal(again.read('state.0'), null);
   assert.equal(text(again.read('state.0.bad')), 'slot');
   again.close();
   again.close();
   assert.throws(() => again.read('key'), /closed/);
   assert.equal(statSync(path).mode & 0o777, 0o700);
-  for (const name of ['lock', 'key', 'journal', 'state.0.bad']) {
+  for (const name of ['lock', 'key', 'journal.jsonl', 'state.0.bad']) {
     assert.equal(statSync(join(path, name)).mode & 0o777, 0o600, name);
   }
 });

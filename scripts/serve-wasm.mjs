@@ -24,7 +24,7 @@ const HELP = `usage: make serve-wasm [ARGS="OPTION..."]
 
 Serves WebTransport from the WebAssembly appliance on Node.  Once it serves it
 prints one line on standard output: "ready " and a JSON object with url, link,
-hashes, identity, pid and control.  Ctrl-C stops it.
+hashes, identity, pid, control and state_folder.  Ctrl-C stops it.
 
   --listen ADDRESS   the address to bind (default 127.0.0.1; :: is all networks)
   --port N           the UDP port, 1024 to 65535; 0 is any free one (default 4433)
@@ -137,10 +137,11 @@ async function main(args) {
     if (values.profile !== undefined) options.profile = values.profile;
     if (values.mirror !== undefined) options.mirror = values.mirror;
     if (values.ephemeral) options.ephemeral = true;
+    const state = resolve(values.state ?? defaultStatePath());
     const createModule = await loadModule(values.wasm);
     const started = appliance = startAppliance({
       createModule, options, onEvents: print, moduleOptions: { print: say, printErr: say },
-      openStore: () => openNodeStore(resolve(values.state ?? defaultStatePath())),
+      openStore: () => openNodeStore(state),
     });
     for (const name of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
       process.on(name, () => {
@@ -151,12 +152,13 @@ async function main(args) {
         started.stop();
       });
     }
-    const { url, link, hashes, identity, port } = await started.ready;
+    const { type, address, ephemeral, port, ...published } = await started.ready;
     const path = values.control ?? defaultControlPath(port);
     control = await openControl({
       path, own: values.control === undefined, onCommand: (command) => started.command(command),
     });
-    console.log(`ready ${JSON.stringify({ url, link, hashes, identity, pid: process.pid, control: path })}`);
+    console.log(`ready ${JSON.stringify({ ...published, pid: process.pid, control: path,
+      ...(!ephemeral && { state_folder: state }) })}`);
     const code = await started.exited;
     // What it ended by has been told, by an 'error' event or by the exit.
     if (code !== 0) say(`fortnight: the appliance ended with exit code ${code}`);

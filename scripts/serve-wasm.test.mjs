@@ -2,6 +2,7 @@
 /** The WASM appliance on Node as a program: what scripts rely on. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -12,6 +13,7 @@ import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 const PROGRAM = fileURLToPath(new URL('serve-wasm.mjs', import.meta.url));
+const NATIVE = fileURLToPath(new URL('../build/native/fortnight', import.meta.url));
 const scratch = mkdtempSync(join(tmpdir(), 'fortnight-test-'));
 after(() => rmSync(scratch, { recursive: true }));
 
@@ -19,8 +21,15 @@ after(() => rmSync(scratch, { recursive: true }));
  * @param {import('node:test').TestContext} t
  * @param {...string} args
  */
-function run(t, ...args) {
-  const child = spawn(process.execPath, [PROGRAM, ...args], {
+const run = (t, ...args) => start(t, process.execPath, [PROGRAM, ...args]);
+
+/**
+ * @param {import('node:test').TestContext} t
+ * @param {string} command
+ * @param {string[]} args
+ */
+function start(t, command, args) {
+  const child = spawn(command, args, {
     stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, XDG_RUNTIME_DIR: scratch, XDG_STATE_HOME: scratch, STATE_DIRECTORY: '' },
   });
   t.after(() => child.kill('SIGKILL'));
@@ -127,9 +136,37 @@ test('the state outlives it: same identity, same hashes', { timeout: 20_000 }, a
   const { certificates } = await control(after.control, { command: 'status' });
   assert.equal(certificates.durable, true);
   assert.ok(certificates.seq > rotated.seq);
-  const lines = readFileSync(join(scratch, 'kept/journal'), 'utf8').trimEnd().split('\n').map((line) => JSON.parse(line));
+  const lines = readFileSync(join(scratch, 'kept/journal.jsonl'), 'utf8').trimEnd().split('\n').map((line) => JSON.parse(line));
   lines.forEach((line, i) => assert.equal(line.n, i + 1));
   assert.ok(lines.some(({ from, to }) => from === 'ACTIVE' && to === 'RETIRED'));
+});
+
+test('the native program takes it up, and gives it back', { timeout: 20_000 }, async (t) => {
+  const native = (/** @type {string[]} */ ...args) => start(t, NATIVE, ['serve', '--http', 'off', ...args]);
+  const inTurn = [run, (/** @type {any} */ _, /** @type {string[]} */ ...args) => native(...args)];
+  /** @type {any} */
+  let before;
+  for (let i = 0; i < 4; i++) {
+    const program = inTurn[i % 2](t, ...stateOf('both'));
+    const ready = await program.ready();
+    if (before) assert.equal(ready.identity, before.identity);
+    assert.equal(ready.hashes[0].hex, before?.hashes[0].hex ?? ready.hashes[0].hex);
+    // Neither gets in while the other is there.
+    const other = inTurn[(i + 1) % 2](t, ...stateOf('both'));
+    assert.equal(await other.exit(), 7);
+    assert.match(complaints(other)[0], /both is in use by another process/);
+    before = await control(ready.control, { command: 'rotate', force: true });
+    program.child.kill('SIGTERM');
+    assert.equal(await program.exit(), 0);
+  }
+  // One chain, whoever wrote it.
+  const lines = readFileSync(join(scratch, 'both/journal.jsonl'), 'utf8').trimEnd().split('\n');
+  lines.forEach((line, i) => {
+    const { n, prev } = JSON.parse(line);
+    assert.equal(n, i + 1);
+    if (i > 0) assert.equal(prev, createHash('sha256').update(lines[i - 1]).digest('hex'));
+  });
+  assert.ok(!existsSync(join(scratch, 'both/journal.jsonl.bad')));
 });
 
 test('a copy that is damaged is set aside, and told', { timeout: 20_000 }, async (t) => {
@@ -153,7 +190,7 @@ test('a copy that is damaged is set aside, and told', { timeout: 20_000 }, async
 
 test('without a word about it, the state is where the native program has it', { timeout: 20_000 }, async (t) => {
   const program = run(t, '--port', '0');
-  await program.ready();
+  assert.equal((await program.ready()).state_folder, join(scratch, 'fortnight'));
   assert.ok(existsSync(join(scratch, 'fortnight/key')));
 });
 

@@ -28,8 +28,8 @@
 #define CONNECTION_WINDOW (160 * 1024)
 
 /* The journal's name in the store, and how long it gets, in octets. */
-#define JOURNAL "journal"
-#define JOURNAL_MAX (256 * 1024)
+#define JOURNAL "journal.jsonl"
+#define JOURNAL_MAX (1024 * 1024)
 
 /* libappliance_web.js */
 extern size_t appliance_web_command_length(void);

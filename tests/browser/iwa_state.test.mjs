@@ -136,8 +136,8 @@ test('the app’s state', { timeout: 100_000 }, async (t) => {
       await call(app.page, 'stop');
       assert.ok(await sizeOf(app.page, `${name}.bad`) > 0);
     }
-    assert.ok(await sizeOf(app.page, 'journal') > 0);
-    assert.equal(await sizeOf(app.page, 'journal.bad'), 0);
+    assert.ok(await sizeOf(app.page, 'journal.jsonl') > 0);
+    assert.equal(await sizeOf(app.page, 'journal.jsonl.bad'), 0);
   });
 
   await t.test('the end of the browser', async () => {

@@ -21,7 +21,7 @@ const FOLDER = 'state';
 
 /* The names of store_web.c and journal_web.c. */
 export const NAMES = Object.freeze(['key', 'state.0', 'state.1', 'state.0.bad', 'state.1.bad',
-  'journal', 'journal.bad']);
+  'journal.jsonl', 'journal.jsonl.bad']);
 
 /* For how long the files of a worker that has just ended may still be held. */
 const HELD_MS = 3000;

@@ -16,8 +16,8 @@ test('what was written is read, by whoever opens it next', async () => {
   for (const name of NAMES) assert.equal(store.read(name), null, name);
   store.write('key', octets('first and long'));
   store.write('key', octets('second'));
-  store.append('journal', octets('a\n'));
-  store.append('journal', octets('b\n'));
+  store.append('journal.jsonl', octets('a\n'));
+  store.append('journal.jsonl', octets('b\n'));
   store.write('state.0', octets('slot'));
   store.rename('state.0', 'state.0.bad');
   store.rename('state.1', 'state.1.bad');
@@ -25,7 +25,7 @@ test('what was written is read, by whoever opens it next', async () => {
   store.close();
   const again = await openOpfsStore({ storage });
   assert.equal(text(again.read('key')), 'second');
-  assert.equal(text(again.read('journal')), 'a\nb\n');
+  assert.equal(text(again.read('journal.jsonl')), 'a\nb\n');
   assert.equal(again.read('state.0'), null);
   assert.equal(text(again.read('state.0.bad')), 'slot');
   assert.equal(again.read('state.1.bad'), null);
@@ -42,7 +42,7 @@ test('one window at a time; the one before may still be leaving', { timeout: 500
   first.close();
   (await second).close();
   // Refused half-way, it gives back what it had.
-  const journal = disk.open('journal');
+  const journal = disk.open('journal.jsonl');
   await assert.rejects(openOpfsStore({ storage, heldMs: 0 }), { code: 'state-refused' });
   journal.close();
   assert.equal(disk.held.size, 0);
@@ -51,10 +51,10 @@ test('one window at a time; the one before may still be leaving', { timeout: 500
 test('an append that fails leaves the file as it was', async () => {
   const disk = new Disk();
   const store = await openOpfsStore(disk);
-  store.append('journal', octets('whole\n'));
+  store.append('journal.jsonl', octets('whole\n'));
   disk.failAt = 1;
-  assert.throws(() => store.append('journal', octets('half of it\n')), { name: 'QuotaExceededError' });
-  assert.equal(text(store.read('journal')), 'whole\n');
+  assert.throws(() => store.append('journal.jsonl', octets('half of it\n')), { name: 'QuotaExceededError' });
+  assert.equal(text(store.read('journal.jsonl')), 'whole\n');
 });
 
 test('what is written is flushed, and closed handles throw', async () => {
