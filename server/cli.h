@@ -30,6 +30,8 @@ typedef enum cli_exit {
 
 #define CLI_HOSTS_MAX 32
 
+#define CLI_VERSION "0.1.0"
+
 typedef enum cli_command {
   CLI_HELP,
   CLI_SERVE,

@@ -1,97 +1,114 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* "serve": clocks, poll(2), signals, and what the appliance leaves to its host:
-   the state folder, the control socket, HTTP. */
+/* "serve": the loop around the appliance, what it tells, and what is asked of
+   it. */
 /* ppoll */
 #define _GNU_SOURCE
-#include "server/cli.h"
-
-#include "certmgr/journal.h"
-#include "server/control_posix.h"
-#include "server/publisher_posix.h"
-#include "server/udp_posix.h"
+#include "server/cli_serve.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
-
-#define PATH_LEN_MAX 512
-#define JOURNAL_NAME "journal.jsonl"
-#define JOURNAL_MAX (1024 * 1024)
 
 /* For how long a command waits for the disk before it is answered, in
    nanoseconds. */
 #define SETTLE_MAX (5 * NGTCP2_SECONDS)
 
-/* The socket, the signals, the store, HTTP; then the control socket. */
+/* The socket, the store, the signals, HTTP; then hooks and control socket. */
 #define OWN_POLLFDS 4
 
-typedef struct host {
-  const cli_options *options;
-  appliance *appliance;
-  udp_socket *socket;
-  control *control;
-  publisher *publisher;
-  cm_store *store;
-  int store_fd; /* -1: nothing is kept */
-  cm_journal_file *journal;
-  int journal_failed;
-  int signals;
-  int announced;
-  FILE *key_log;
-  uint16_t port;
-  char control_path[PATH_LEN_MAX];
-  char state_path[PATH_LEN_MAX];
-  char http_url[PUBLISHER_ADDRESS_MAX + 32];
-} host;
+/* For how long hooks that are due are waited for at the end, in nanoseconds. */
+#define FAREWELL_MAX (2 * NGTCP2_SECONDS)
 
 /* ---- What the appliance tells ---- */
-
-__attribute__((format(printf, 2, 3))) static void
-warn(const char *level, const char *format, ...) {
-  char line[1024];
-  cJSON *event = cJSON_CreateObject();
-  va_list args;
-
-  va_start(args, format);
-  vsnprintf(line, sizeof(line), format, args);
-  va_end(args);
-  cJSON_AddStringToObject(event, "type", "log");
-  cJSON_AddStringToObject(event, "level", level);
-  cJSON_AddStringToObject(event, "text", line);
-  cli_log_event(stderr, event, time(NULL));
-  cJSON_Delete(event);
-}
 
 static void on_event(void *user, cJSON *event) {
   (void)user;
   cli_log_event(stderr, event, time(NULL));
 }
 
+static uint64_t mono_now(void) {
+  appliance_time t;
+
+  host_now(&t);
+  return t.mono;
+}
+
+static void on_publish(void *user, const cm_publication *publication) {
+  const serve_host *h = user;
+
+  if (hook_publish(h->on_publish, publication, mono_now()) != 0) {
+    serve_log("error", "on-publish: out of memory");
+  }
+}
+
+/* The line of |entry| goes to the journal, or at least to the hook. */
 static void on_journal(void *user, const cm_journal_entry *entry) {
-  host *h = user;
+  char buffer[CM_JOURNAL_LINE_MAX];
+  const char *line = NULL;
+  serve_host *h = user;
+  size_t len = 0;
 
   if (h->journal) {
     int rv = cm_journal_append(h->journal, entry);
 
     /* Told once, however long it lasts. */
     if (rv != 0 && !h->journal_failed) {
-      warn("warning", "the journal %s/%s cannot be written: %s", h->state_path,
-           JOURNAL_NAME, strerror(errno));
+      serve_log("warning", "the journal %s/%s cannot be written: %s",
+                h->state_path, SERVE_JOURNAL_NAME, strerror(errno));
     }
     h->journal_failed = rv != 0;
+    if (rv == 0) {
+      line = cm_journal_last(h->journal, &len);
+    }
+  }
+  if (h->on_event && !line) {
+    int n = cm_journal_line(&h->chain, buffer, sizeof(buffer), entry);
+
+    line = n > 0 ? buffer : NULL;
+    len = n > 0 ? (size_t)n : 0;
+  }
+  if (line && hook_event(h->on_event, entry, line, len, mono_now()) != 0) {
+    serve_log("error", "on-event: out of memory");
+  }
+}
+
+/* Fills |health| for the hooks that there are, and returns how many. */
+static size_t hooks_health(const serve_host *h,
+                           documents_hook health[SERVE_HOOKS]) {
+  size_t n = 0;
+
+  if (h->on_publish) {
+    hook_get_health(h->on_publish, &health[n++]);
+  }
+  if (h->on_event) {
+    hook_get_health(h->on_event, &health[n++]);
+  }
+  return n;
+}
+
+static void add_hook(cJSON *array, const documents_hook *health) {
+  cJSON *object = cJSON_CreateObject();
+
+  cJSON_AddStringToObject(object, "name", health->name);
+  cJSON_AddBoolToObject(object, "ok", health->ok);
+  cJSON_AddNumberToObject(object, "runs", (double)health->runs);
+  cJSON_AddNumberToObject(object, "failures", (double)health->failures);
+  cJSON_AddNumberToObject(object, "dropped", (double)health->dropped);
+  cJSON_AddNumberToObject(object, "pending", (double)health->pending);
+  cJSON_AddStringToObject(object, "last_error", health->last_error);
+  if (!cJSON_AddItemToArray(array, object)) {
+    cJSON_Delete(object);
   }
 }
 
 static cJSON *on_health(void *user) {
-  const host *h = user;
-  cJSON *health = cJSON_CreateObject();
+  const serve_host *h = user;
+  documents_hook hooks[SERVE_HOOKS];
+  size_t i, n = hooks_health(h, hooks);
+  cJSON *health = cJSON_CreateObject(), *array;
 
   if (h->http_url[0]) {
     cJSON_AddStringToObject(health, "http", h->http_url);
@@ -101,6 +118,10 @@ static cJSON *on_health(void *user) {
   }
   if (h->journal_failed) {
     cJSON_AddStringToObject(health, "journal", "cannot be written");
+  }
+  array = cJSON_AddArrayToObject(health, "hooks");
+  for (i = 0; i < n; ++i) {
+    add_hook(array, &hooks[i]);
   }
   return health;
 }
@@ -114,28 +135,19 @@ static void on_keylog(void *user, const char *line) {
 
 static int on_get(void *user, documents_reply *reply,
                   const documents_request *request) {
-  const host *h = user;
+  const serve_host *h = user;
+  documents_hook hooks[SERVE_HOOKS];
   documents_source source;
 
   memset(&source, 0, sizeof(source));
   appliance_documents(h->appliance, &source);
+  source.version = CLI_VERSION;
+  source.hooks = hooks;
+  source.nhooks = hooks_health(h, hooks);
   return documents_get(reply, &source, request);
 }
 
 /* ---- The loop ---- */
-
-static int fail(const host *h, int error) {
-  char why[256];
-
-  if (h->store && h->store->message[0] &&
-      host_exit_code(error) == HOST_EXIT_STATE) {
-    cli_complain("%s", h->store->message);
-  } else {
-    host_explain(why, sizeof(why), error, h->options->address, h->port);
-    cli_complain("%s", why);
-  }
-  return (int)host_exit_code(error);
-}
 
 static struct timespec until(uint64_t deadline, const appliance_time *t) {
   uint64_t left = deadline > t->mono ? deadline - t->mono : 0;
@@ -146,8 +158,8 @@ static struct timespec until(uint64_t deadline, const appliance_time *t) {
   return ts;
 }
 
-/* Those that serve clients and state; returns 2. */
-static nfds_t fill_core(const host *h, struct pollfd fds[2]) {
+/* Those that serve clients and state; returns how many. */
+static nfds_t fill_core(const serve_host *h, struct pollfd fds[2]) {
   fds[0].fd = udp_posix_fd(h->socket);
   fds[0].events = POLLIN;
   if (udp_send_pending(h->socket)) {
@@ -159,7 +171,7 @@ static nfds_t fill_core(const host *h, struct pollfd fds[2]) {
 }
 
 /* Goes on serving until what a command has begun is on the disk. */
-static int settle(host *h, appliance_time *t) {
+static int settle(serve_host *h, appliance_time *t) {
   uint64_t patience = t->mono + SETTLE_MAX;
 
   while (!appliance_is_settled(h->appliance) && t->mono < patience) {
@@ -193,7 +205,7 @@ static int is_background(const cJSON *command) {
 }
 
 static char *answer(void *user, const char *line) {
-  host *h = user;
+  serve_host *h = user;
   cJSON *command = cJSON_Parse(line);
   cJSON *reply;
   appliance_time t;
@@ -221,7 +233,7 @@ static char *answer(void *user, const char *line) {
 /* The ready line, once clients can connect and the standby is published too: a
    clock that is not set yet, or a full disk, can keep it from that for a
    while. */
-static int announce(host *h) {
+static int announce(serve_host *h) {
   cJSON *ready;
   char *printed;
 
@@ -250,20 +262,53 @@ static int announce(host *h) {
   return 0;
 }
 
-static uint64_t deadline_of(const host *h) {
-  uint64_t deadline = appliance_deadline(h->appliance);
-  uint64_t http = h->publisher ? publisher_deadline(h->publisher) : UINT64_MAX;
+static uint64_t least(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
-  return http < deadline ? http : deadline;
+static uint64_t deadline_of(const serve_host *h) {
+  uint64_t deadline = appliance_deadline(h->appliance);
+
+  deadline = least(deadline, hook_deadline(h->on_publish));
+  deadline = least(deadline, hook_deadline(h->on_event));
+  return h->publisher ? least(deadline, publisher_deadline(h->publisher))
+                      : deadline;
 }
 
-static int loop(host *h) {
-  struct pollfd fds[OWN_POLLFDS + CONTROL_POLLFDS_MAX];
+static size_t fill_hooks(const serve_host *h,
+                         struct pollfd fds[SERVE_HOOKS * HOOK_POLLFDS_MAX]) {
+  size_t n = hook_pollfds(h->on_publish, fds);
+
+  return n + hook_pollfds(h->on_event, fds + n);
+}
+
+static void serve_hooks(serve_host *h, uint64_t now) {
+  hook_serve(h->on_publish, now);
+  hook_serve(h->on_event, now);
+}
+
+/* Serves who else there is: what a poll has found. */
+static void serve_others(serve_host *h, const struct pollfd *fds,
+                         size_t ncontrol) {
+  appliance_time t;
+
+  host_now(&t);
+  if (fds[2].revents) {
+    appliance_shutdown(h->appliance, &t);
+  }
+  if (h->publisher) {
+    publisher_serve(h->publisher, t.mono);
+  }
+  serve_hooks(h, t.mono);
+  control_serve(h->control, fds + OWN_POLLFDS, ncontrol, answer, h);
+}
+
+static int loop(serve_host *h) {
+  struct pollfd
+      fds[OWN_POLLFDS + CONTROL_POLLFDS_MAX + SERVE_HOOKS * HOOK_POLLFDS_MAX];
   appliance_time t;
 
   for (;;) {
     struct timespec timeout;
-    size_t n;
+    size_t ncontrol, n;
     int rv = host_turn(h->appliance, h->socket, &t);
 
     if (rv < 0) {
@@ -275,224 +320,49 @@ static int loop(host *h) {
     if (announce(h) != 0) {
       return UDP_ERR_NOMEM;
     }
-    (void)fill_core(h, fds);
-    fds[2].fd = h->signals;
-    fds[2].events = POLLIN;
-    fds[3].fd = h->publisher ? publisher_fd(h->publisher) : -1;
-    fds[3].events = POLLIN;
-    n = control_pollfds(h->control, fds + OWN_POLLFDS);
+    n = fill_core(h, fds);
+    fds[n].fd = h->signals;
+    fds[n++].events = POLLIN;
+    fds[n].fd = h->publisher ? publisher_fd(h->publisher) : -1;
+    fds[n++].events = POLLIN;
+    ncontrol = control_pollfds(h->control, fds + n);
+    n += ncontrol;
+    n += fill_hooks(h, fds + n);
     timeout = until(rv == 1 ? 0 : deadline_of(h), &t);
-    if (ppoll(fds, OWN_POLLFDS + n, &timeout, NULL) < 0) {
-      if (errno != EINTR) {
-        return UDP_ERR_IO;
-      }
-      continue;
+    if (ppoll(fds, n, &timeout, NULL) >= 0) {
+      serve_others(h, fds, ncontrol);
+    } else if (errno != EINTR) {
+      return UDP_ERR_IO;
     }
-    host_now(&t);
-    if (fds[2].revents) {
-      appliance_shutdown(h->appliance, &t);
+  }
+}
+
+/* What hooks are still to be told, they are told; but nobody waits for long. */
+static void bid_farewell(serve_host *h) {
+  uint64_t now = mono_now();
+  uint64_t patience = now + FAREWELL_MAX;
+
+  for (; now < patience; now = mono_now()) {
+    struct pollfd fds[SERVE_HOOKS * HOOK_POLLFDS_MAX];
+    appliance_time t = {now, 0};
+    struct timespec timeout;
+
+    serve_hooks(h, now);
+    if (!hook_is_busy(h->on_publish, now) && !hook_is_busy(h->on_event, now)) {
+      return;
     }
-    if (h->publisher) {
-      publisher_serve(h->publisher, t.mono);
+    timeout = until(least(patience, least(hook_deadline(h->on_publish),
+                                          hook_deadline(h->on_event))),
+                    &t);
+    if (ppoll(fds, fill_hooks(h, fds), &timeout, NULL) < 0 && errno != EINTR) {
+      return;
     }
-    control_serve(h->control, fds + OWN_POLLFDS, n, answer, h);
   }
-}
-
-/* ---- What has to be there first ---- */
-
-static int open_key_log(host *h, const char *path) {
-  int fd;
-
-  if (!path) {
-    return 0;
-  }
-  fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
-  h->key_log = fd >= 0 ? fdopen(fd, "a") : NULL;
-  if (!h->key_log) {
-    cli_complain("cannot write the key log %s: %s", path, strerror(errno));
-    if (fd >= 0) {
-      close(fd);
-    }
-    return HOST_EXIT_OPTION;
-  }
-  return 0;
-}
-
-static int open_socket(host *h) {
-  udp_options udp;
-  int rv;
-
-  udp.address = h->options->address;
-  udp.port = h->options->port;
-  h->port = udp.port;
-  rv = udp_open(&h->socket, &udp);
-  if (rv != 0) {
-    return fail(h, rv);
-  }
-  h->port = host_port(udp_local_address(h->socket));
-  return 0;
-}
-
-static void open_journal(host *h) {
-  char path[PATH_LEN_MAX + sizeof(JOURNAL_NAME) + 1];
-  int bad = 0;
-
-  snprintf(path, sizeof(path), "%s/%s", h->state_path, JOURNAL_NAME);
-  if (cm_journal_open(&h->journal, path, JOURNAL_MAX, &bad) != 0) {
-    /* It is told of what happens, and nothing depends on it. */
-    h->journal_failed = 1;
-    warn("warning", "the journal %s cannot be opened: %s", path,
-         strerror(errno));
-  } else if (bad) {
-    warn("warning",
-         "the journal %s had been changed or cut off: what does not hold "
-         "together is now in %s.bad",
-         path, path);
-  }
-}
-
-static int open_state(host *h) {
-  const cli_options *o = h->options;
-  cm_store *posix;
-  int rv;
-
-  h->store_fd = -1;
-  if (o->ephemeral) {
-    return 0;
-  }
-  if (o->state && strlen(o->state) >= sizeof(h->state_path)) {
-    cli_complain("--state is longer than %d octets", PATH_LEN_MAX - 1);
-    return HOST_EXIT_OPTION;
-  }
-  if (o->state) {
-    snprintf(h->state_path, sizeof(h->state_path), "%s", o->state);
-  } else if (cli_state_path(h->state_path, sizeof(h->state_path)) != 0) {
-    cli_complain("where is the state to be kept? HOME is not set: give "
-                 "--state DIR, or --ephemeral to keep nothing");
-    return HOST_EXIT_STATE;
-  }
-  if (cli_state_make_parents(h->state_path) != 0) {
-    cli_complain("the state folder %s cannot be made: %s; choose another with "
-                 "--state DIR, or --ephemeral to keep nothing",
-                 h->state_path, strerror(errno));
-    return HOST_EXIT_STATE;
-  }
-  rv = cm_store_open_posix(&posix, h->state_path, &cm_random_system);
-  if (rv == 0) {
-    rv = cm_store_open_thread_posix(&h->store, posix);
-  }
-  if (rv != 0) {
-    const char *message = posix ? posix->message : "";
-
-    cli_complain("%s%s", message[0] ? message : cm_strerror(rv),
-                 rv == CM_ERR_STORE_LOCKED
-                     ? ": give each server its own with --state DIR, or "
-                       "--ephemeral to keep nothing"
-                     : "");
-    cm_store_close(posix);
-    return HOST_EXIT_STATE;
-  }
-  h->store_fd = cm_store_thread_fd(h->store);
-  open_journal(h);
-  return 0;
-}
-
-static int open_control(host *h) {
-  const char *path = h->options->control;
-  int rv = 0;
-
-  if (path) {
-    rv = snprintf(h->control_path, sizeof(h->control_path), "%s", path) >=
-         (int)sizeof(h->control_path);
-  } else {
-    rv =
-        control_default_path(h->control_path, sizeof(h->control_path), h->port);
-  }
-  if (rv != 0) {
-    cli_complain("the control socket's path is too long: choose another with "
-                 "--control");
-    return HOST_EXIT_CONTROL;
-  }
-  rv = control_open(&h->control, h->control_path);
-  if (rv == CONTROL_ERR_IN_USE) {
-    cli_complain("another server answers at %s: stop it, or choose another "
-                 "path with --control",
-                 h->control_path);
-  } else if (rv != 0) {
-    cli_complain("cannot make the control socket %s (%s): choose another path "
-                 "with --control",
-                 h->control_path, strerror(errno));
-  }
-  return rv == 0 ? 0 : HOST_EXIT_CONTROL;
-}
-
-static int http_exit_code(int error) {
-  switch (error) {
-  case PUBLISHER_ERR_IN_USE:
-    return HOST_EXIT_PORT_BUSY;
-  case PUBLISHER_ERR_PERMISSION:
-    return HOST_EXIT_PERMISSION;
-  case PUBLISHER_ERR_ADDRESS:
-    return HOST_EXIT_ADDRESS;
-  default:
-    return HOST_EXIT_INTERNAL;
-  }
-}
-
-static int open_publisher(host *h) {
-  const char *http = h->options->http;
-  char address[PUBLISHER_ADDRESS_MAX] = "127.0.0.1";
-  publisher_config config = {address, h->port, 0, on_get, h};
-  int rv;
-
-  if (http && strcmp(http, "off") == 0) {
-    return 0;
-  }
-  if (http) {
-    if (publisher_parse(address, &config.port, http) != 0) {
-      cli_complain("--http takes an address and a port, such as "
-                   "127.0.0.1:8080 or [::1]:8080, or \"off\"");
-      return HOST_EXIT_OPTION;
-    }
-    config.anywhere = 1;
-  }
-  rv = publisher_open(&h->publisher, &config);
-  if (rv != 0 && !http) {
-    warn("warning", "no HTTP at %s port %u: %s (choose a place with --http)",
-         address, (unsigned)config.port, publisher_strerror(rv));
-    return 0;
-  }
-  if (rv != 0) {
-    cli_complain("no HTTP at %s: %s; choose another place with --http", http,
-                 publisher_strerror(rv));
-    return http_exit_code(rv);
-  }
-  snprintf(h->http_url, sizeof(h->http_url),
-           strchr(address, ':') ? "http://[%s]:%u/" : "http://%s:%u/", address,
-           (unsigned)publisher_port(h->publisher));
-  return 0;
-}
-
-static int open_signals(host *h) {
-  sigset_t set;
-
-  sigemptyset(&set);
-  sigaddset(&set, SIGINT);
-  sigaddset(&set, SIGTERM);
-  if (sigprocmask(SIG_BLOCK, &set, NULL) == 0) {
-    h->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-  }
-  if (h->signals < 0) {
-    cli_complain("no signalfd: %s", strerror(errno));
-    return HOST_EXIT_INTERNAL;
-  }
-  return 0;
 }
 
 /* ---- All together ---- */
 
-static int open_appliance(host *h) {
+static int open_appliance(serve_host *h) {
   const cli_options *o = h->options;
   const char *defaults[HOST_NAMES_MAX];
   appliance_config config;
@@ -508,6 +378,7 @@ static int open_appliance(host *h) {
   config.profile = &o->profile;
   config.store = h->store;
   config.on_event = on_event;
+  config.on_publish = on_publish;
   config.on_journal = on_journal;
   config.on_health = on_health;
   config.user = h;
@@ -517,63 +388,24 @@ static int open_appliance(host *h) {
   }
   host_now(&t);
   rv = appliance_new(&h->appliance, &config, &t);
-  return rv == 0 ? 0 : fail(h, rv);
+  return rv == 0 ? 0 : serve_fail(h, rv);
 }
 
 int cli_serve(const cli_options *options) {
-  host h;
-  int rv;
+  serve_host h;
+  int rv = serve_open(&h, options, on_get);
 
-  memset(&h, 0, sizeof(h));
-  h.options = options;
-  h.store_fd = h.signals = -1;
-  rv = open_key_log(&h, options->key_log);
-  if (rv != 0) {
-    return rv;
+  if (rv == 0) {
+    rv = open_appliance(&h);
   }
-  rv = open_socket(&h);
-  if (rv != 0) {
-    goto fail_key_log;
+  if (rv == 0) {
+    rv = loop(&h);
+    if (rv != 0) {
+      rv = serve_fail(&h, rv);
+    }
+    appliance_free(h.appliance);
+    bid_farewell(&h);
   }
-  rv = open_state(&h);
-  if (rv != 0) {
-    goto fail_socket;
-  }
-  rv = open_control(&h);
-  if (rv != 0) {
-    goto fail_state;
-  }
-  rv = open_publisher(&h);
-  if (rv != 0) {
-    goto fail_control;
-  }
-  rv = open_signals(&h);
-  if (rv != 0) {
-    goto fail_publisher;
-  }
-  rv = open_appliance(&h);
-  if (rv != 0) {
-    goto fail_signals;
-  }
-  rv = loop(&h);
-  if (rv != 0) {
-    rv = fail(&h, rv);
-  }
-  appliance_free(h.appliance);
-fail_signals:
-  close(h.signals);
-fail_publisher:
-  publisher_close(h.publisher);
-fail_control:
-  control_close(h.control);
-fail_state:
-  cm_journal_close(h.journal);
-  cm_store_close(h.store);
-fail_socket:
-  udp_close(h.socket);
-fail_key_log:
-  if (h.key_log) {
-    fclose(h.key_log);
-  }
+  serve_close(&h);
   return rv;
 }

@@ -279,16 +279,16 @@ static void add_refusals(text *t, const cJSON *refusals) {
 }
 
 static void add_hook(text *t, const cJSON *hook) {
+  int ok = cJSON_IsTrue(get(hook, "ok"));
   const char *error = string_of(hook, "last_error");
 
   add_line(t, "Hook", string_of(hook, "name"));
-  text_add(t, LABEL "%s: %lld runs, %lld failed, %lld waiting, %lld dropped\n",
-           "", cJSON_IsTrue(get(hook, "ok")) ? "well" : "FAILING",
-           (long long)number_of(hook, "runs"),
-           (long long)number_of(hook, "failures"),
-           (long long)number_of(hook, "pending"),
-           (long long)number_of(hook, "dropped"));
-  if (!cJSON_IsTrue(get(hook, "ok")) && error[0]) {
+  text_add(
+      t, LABEL "%s: %lld of %lld runs failed, %lld waiting, %lld dropped\n", "",
+      ok ? "well" : "FAILING", (long long)number_of(hook, "failures"),
+      (long long)number_of(hook, "runs"), (long long)number_of(hook, "pending"),
+      (long long)number_of(hook, "dropped"));
+  if (!ok && error[0]) {
     add_line(t, "", error);
   }
 }

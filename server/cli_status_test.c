@@ -60,10 +60,10 @@ static const char healthy_text[] =
     "times)\n"
     "             2026-11-22 14:51 UTC: once\n"
     "Hook         on-publish\n"
-    "             FAILING: 4 runs, 2 failed, 1 waiting, 0 dropped\n"
+    "             FAILING: 2 of 4 runs failed, 1 waiting, 0 dropped\n"
     "             it ended with 1\n"
     "Hook         on-event\n"
-    "             well: 1 runs, 0 failed, 0 waiting, 0 dropped\n";
+    "             well: 0 of 1 runs failed, 0 waiting, 0 dropped\n";
 
 static void assert_status(const char *json, const char *expected) {
   cJSON *status = cJSON_Parse(json);

@@ -359,3 +359,31 @@ test('HTTP has its place, or says so', async (t) => {
   assert.equal(silent.ready.http, undefined);
   assert.equal(await silent.stop(), 0);
 });
+
+test('hooks are told, and seen in the status', async (t) => {
+  const published = fresh();
+  const events = fresh();
+  const server = await serve(t, '--state', fresh(),
+    '--on-publish', `cat > ${published}; echo "$FORTNIGHT_LINK" > ${published}.link`,
+    '--on-event', `cat >> ${events}`);
+  const failing = await serve(t, '--ephemeral', '--on-publish', 'exit 3');
+
+  /** @param {Awaited<ReturnType<typeof serve>>} of @returns {any[]} */
+  const hooks = (of) => JSON.parse(does(of.to('status', '--json'))).health.hooks;
+
+  // Each loop ends: a command that is due is run.
+  while (hooks(failing)[0].failures === 0) ;
+  assert.equal(hooks(failing)[0].ok, false);
+  assert.match(does(failing.to('status')), /^Hook {9}on-publish\n +FAILING: .*\n +exit status 3$/m);
+  assert.equal(await failing.stop(), 0);
+
+  const rotated = JSON.parse(does(server.to('rotate', '--force', '--json')));
+  const jws = does(server.to('hashes', '--form', 'jws'));
+  assert.match(does(server.to('status')), /^Hook {9}on-publish$[^]*^Hook {9}on-event$/m);
+  while (hooks(server).some(({ pending }) => pending > 0)) ;
+  assert.equal(await server.stop(), 0);
+  assert.equal(readFileSync(published, 'utf8'), jws.trim());
+  assert.equal(readFileSync(`${published}.link`, 'utf8').trim(), rotated.link);
+  assert.equal(readFileSync(events, 'utf8'),
+    readFileSync(join(server.ready.state_folder, 'journal.jsonl'), 'utf8'));
+});
