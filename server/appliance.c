@@ -248,6 +248,7 @@ void appliance_free(appliance *a) {
   /* Nobody is told about the sessions that end with it. */
   a->on_event = NULL;
   quic_endpoint_free(a->endpoint);
+  appliance_forget_contexts(a);
   hash_feed_free(&a->feed);
   cm_manager_free(a->certificates);
   cJSON_Delete(a->closed);

@@ -18,6 +18,65 @@ cm_time appliance_cm_time(const appliance *a) {
 
 /* ---- What the manager asks for ---- */
 
+static served_context *context_of(appliance *a, const uint8_t *sha256) {
+  size_t i;
+
+  for (i = 0; i < sizeof(a->contexts) / sizeof(a->contexts[0]); ++i) {
+    if (a->contexts[i].tls &&
+        memcmp(a->contexts[i].sha256, sha256, CM_HASH_LEN) == 0) {
+      return &a->contexts[i];
+    }
+  }
+  return NULL;
+}
+
+static int is_known(const appliance *a, const uint8_t *sha256) {
+  const cm_lifecycle *lc = cm_manager_lifecycle(a->certificates);
+  size_t i;
+
+  for (i = 0; i < CM_SLOTS; ++i) {
+    if (lc->slots[i].id &&
+        memcmp(lc->slots[i].sha256, sha256, CM_HASH_LEN) == 0) {
+      return 1;
+    }
+  }
+  return 0;
+}
+
+/* Remembers |tls|, and forgets those of certificates that are no more: there
+   is always a place free then, for there is one more than certificates. */
+static void remember_context(appliance *a, tls_context *tls,
+                             const uint8_t *sha256) {
+  served_context *place = context_of(a, sha256);
+  size_t i;
+
+  for (i = 0; i < sizeof(a->contexts) / sizeof(a->contexts[0]); ++i) {
+    served_context *c = &a->contexts[i];
+
+    if (c->tls && !is_known(a, c->sha256)) {
+      tls_context_unref(c->tls);
+      c->tls = NULL;
+    }
+    if (!c->tls && !place) {
+      place = c;
+    }
+  }
+  if (place->tls) {
+    tls_context_unref(place->tls);
+  }
+  place->tls = tls_context_ref(tls);
+  memcpy(place->sha256, sha256, CM_HASH_LEN);
+}
+
+void appliance_forget_contexts(appliance *a) {
+  size_t i;
+
+  for (i = 0; i < sizeof(a->contexts) / sizeof(a->contexts[0]); ++i) {
+    tls_context_unref(a->contexts[i].tls);
+    a->contexts[i].tls = NULL;
+  }
+}
+
 static int activate(void *user, const cm_certificate *certificate) {
   appliance *a = user;
   tls_context *tls;
@@ -33,6 +92,7 @@ static int activate(void *user, const cm_certificate *certificate) {
     /* Without memory a handshake may fail in many ways. */
     return rv == TLS_ERR_REFUSED ? CM_ERR_SELF_CHECK : CM_ERR_NOMEM;
   }
+  remember_context(a, tls, certificate->sha256);
   quic_endpoint_set_tls(a->endpoint, tls);
   memcpy(a->served, certificate->sha256, CM_HASH_LEN);
   a->is_serving = 1;
@@ -70,9 +130,10 @@ static int close_certificate(void *user, const uint8_t sha256[CM_HASH_LEN]) {
 }
 
 static int holds(void *user, const uint8_t sha256[CM_HASH_LEN]) {
-  const appliance *a = user;
+  const served_context *c = context_of(user, sha256);
 
-  return quic_endpoint_holds_certificate(a->endpoint, sha256);
+  /* One that this process never served, it made no connection under. */
+  return c && tls_context_is_shared(c->tls);
 }
 
 /* ---- Events ---- */

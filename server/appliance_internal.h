@@ -29,6 +29,13 @@ typedef struct first_publication {
   int64_t time; /* wall clock; 0: a free place */
 } first_publication;
 
+/* The contexts of certificates that were ever served and are not forgotten
+   yet, for who holds on to them. */
+typedef struct served_context {
+  uint8_t sha256[CM_HASH_LEN];
+  tls_context *tls; /* NULL: a free place */
+} served_context;
+
 struct appliance {
   cm_manager *certificates;
   quic_endpoint *endpoint;
@@ -50,6 +57,7 @@ struct appliance {
   /* The certificate that new handshakes get, if |is_serving|. */
   int is_serving;
   uint8_t served[CM_HASH_LEN];
+  served_context contexts[CM_SLOTS + 1];
   uint64_t sessions_total;
   open_session *sessions;
   cJSON *closed; /* array of objects, oldest first */
@@ -79,6 +87,9 @@ cJSON *appliance_describe_publication(const appliance *a,
 extern const cm_callbacks appliance_callbacks;
 
 cm_time appliance_cm_time(const appliance *a);
+
+/* Lets go of all contexts. */
+void appliance_forget_contexts(appliance *a);
 
 /* Does one thing that is due for the certificates, and says when to come
    again. */

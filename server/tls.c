@@ -133,6 +133,15 @@ fail:
   return rv;
 }
 
+tls_context *tls_context_ref(tls_context *context) {
+  ++context->references;
+  return context;
+}
+
+int tls_context_is_shared(const tls_context *context) {
+  return context->references > 1;
+}
+
 void tls_context_unref(tls_context *context) {
   if (context && --context->references == 0) {
     wolfSSL_CTX_free(context->ctx);

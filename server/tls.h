@@ -69,6 +69,13 @@ void tls_cleanup(void);
 int tls_context_new(tls_context **pcontext, const cm_certificate *certificate,
                     const tls_config *config);
 
+/* Gives the caller one more reference; returns |context|. */
+tls_context *tls_context_ref(tls_context *context);
+
+/* Whether the caller's is not the only reference: sessions are made under it,
+   or will be. */
+int tls_context_is_shared(const tls_context *context);
+
 /* Gives the caller's reference back; NULL is allowed. */
 void tls_context_unref(tls_context *context);
 
