@@ -22,6 +22,7 @@ const PROGRAM = join(ROOT, process.env.FORTNIGHT ?? 'build/native/fortnight');
 const scratch = mkdtempSync(join(tmpdir(), 'fn-'));
 after(() => rmSync(scratch, { recursive: true }));
 
+/** @type {NodeJS.ProcessEnv} */
 const ENV = { ...process.env, XDG_RUNTIME_DIR: scratch, XDG_STATE_HOME: scratch, HOME: scratch };
 delete ENV.STATE_DIRECTORY;
 
