@@ -168,6 +168,7 @@ int cm_manager_new(cm_manager **pmgr, const cm_config *config) {
   if (mgr == NULL) {
     return CM_ERR_NOMEM;
   }
+  mgr->told = CM_STATE_BOOTSTRAP;
   rv = copy_config(mgr, config);
   if (rv != 0) {
     goto fail;
