@@ -15,7 +15,7 @@ import { SessionsView } from './sessions_view.js';
  * @typedef {import('../server/types.d.ts').ApplianceOptions} ApplianceOptions
  */
 
-const FIELDS = /** @type {const} */ (['address', 'port', 'hosts']);
+const FIELDS = /** @type {const} */ (['address', 'port', 'hosts', 'profile', 'mirror', 'publish']);
 const STATES = Object.freeze({
   stopped: { says: 'Stopped', button: 'Start', does: 'start', busy: false },
   starting: { says: 'Starting', button: 'Stop', does: 'stop', busy: false },
@@ -34,7 +34,9 @@ const fields = byId('fields', HTMLFieldSetElement);
 const toggle = byId('toggle', HTMLButtonElement);
 const problem = byId('problem', HTMLElement);
 const problemAction = byId('problem-action', HTMLButtonElement);
-const input = (/** @type {string} */ name) => byId(name, HTMLInputElement);
+const profile = byId('profile', HTMLSelectElement);
+/** @param {typeof FIELDS[number]} name */
+const input = (name) => (name === 'profile' ? profile : byId(name, HTMLInputElement));
 
 /** @type {ApplianceOptions|undefined} */
 let actionOptions;
@@ -42,6 +44,7 @@ let actionOptions;
 function parse() {
   return parseFields({
     address: input('address').value, port: input('port').value, hosts: input('hosts').value,
+    profile: profile.value, mirror: input('mirror').value, publish: input('publish').value,
   });
 }
 
@@ -52,7 +55,7 @@ function parse() {
 function drawFields(refused = {}) {
   const parsed = parse();
   const meanings = hints(parsed);
-  input('hosts').placeholder = parsed.errors.address === undefined
+  byId('hosts', HTMLInputElement).placeholder = parsed.errors.address === undefined
     ? defaultHosts(parsed.options.address).join(', ') : '';
   for (const name of FIELDS) {
     const wrong = refused[name] ?? parsed.errors[name];
@@ -65,10 +68,15 @@ function drawFields(refused = {}) {
 }
 
 /** @param {ApplianceOptions} options */
-function fillFields({ address = DEFAULTS.address, port = DEFAULTS.port, hosts = [] }) {
+function fillFields({ address = DEFAULTS.address, port = DEFAULTS.port, hosts = [], ...more }) {
   input('address').value = address;
   input('port').value = String(port);
   input('hosts').value = hosts.join(', ');
+  input('mirror').value = more.mirror ?? '';
+  input('publish').value = more.publish ?? '';
+  const own = more.profile ?? '';
+  if (![...profile.options].some(({ value }) => value === own)) profile.add(new Option(own, own));
+  profile.value = own;
   drawFields();
 }
 
@@ -204,6 +212,7 @@ form.addEventListener('submit', (event) => {
   const { options, errors } = drawFields();
   const wrong = FIELDS.find((name) => errors[name] !== undefined);
   if (wrong) {
+    byId('more', HTMLDetailsElement).open ||= input(wrong).closest('details') !== null;
     input(wrong).focus();
     return;
   }

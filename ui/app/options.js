@@ -29,9 +29,11 @@ export function defaultHosts(address) {
 }
 
 /**
- * @typedef {{address: string, port: string, hosts: string}} Fields
+ * @typedef {{address: string, port: string, hosts: string, profile: string, mirror: string,
+ *   publish: string}} Fields
  * @typedef {{
- *   options: {address: string, port: number, hosts?: string[]},
+ *   options: {address: string, port: number, hosts?: string[], profile?: string, mirror?: string,
+ *     publish?: string},
  *   errors: Partial<Record<keyof Fields, string>>,
  * }} Parsed
  */
@@ -93,15 +95,42 @@ export function parseFields(fields) {
   if (bad !== undefined) {
     errors.hosts = `“${bad.slice(0, 40)}” is neither a host name nor an IP address.`;
   }
-  return { options: { address, port, ...(hosts.length > 0 && { hosts }) }, errors };
+  const profile = fields.profile.trim();
+  const mirror = fields.mirror.trim();
+  const publish = fields.publish.trim();
+  if (mirror && !isMirror(mirror)) errors.mirror = 'Give a URL that begins with https:// and has no “#”.';
+  if (publish && !isMirror(publish)) errors.publish = 'Give a URL that begins with https:// and has no “#”.';
+  return {
+    options: {
+      address, port, ...(hosts.length > 0 && { hosts }), ...(profile && { profile }), ...(mirror && { mirror }),
+      ...(publish && { publish }),
+    },
+    errors,
+  };
 }
+
+/**
+ * @param {string} text
+ * @returns {boolean} whether documents can be had there; cm_mirror_check() has
+ *     the last word
+ */
+export function isMirror(text) {
+  return /^https:\/\/[^\s#]+$/.test(text) && URL.canParse(text);
+}
+
+/** What each profile is good for; certmgr/profile.h. */
+export const PROFILES = Object.freeze({
+  'hot-standby': 'Hashes stay good for 6 days at least; a swap can come at any second.',
+  'long': 'Hashes stay good for 13.9 days, but clocks have to be right to the hour.',
+  'short': 'Each certificate lives for 7 days.',
+});
 
 /**
  * What a field's value means, for the line below it.
  * @param {Parsed} parsed
  * @returns {Record<keyof Fields, string>}
  */
-export function hints({ options: { address, port, hosts = defaultHosts(address) } }) {
+export function hints({ options: { address, port, hosts = defaultHosts(address), profile = 'hot-standby' } }) {
   const others = !isLoopback(address);
   return {
     address: isLoopback(address) ? 'Only this computer can connect.'
@@ -111,5 +140,8 @@ export function hints({ options: { address, port, hosts = defaultHosts(address) 
     hosts: others && isLocalName(hosts[0])
       ? 'Others need this computer’s own name or address first.'
       : 'Names in the certificate; the first goes into the link.',
+    profile: Object.hasOwn(PROFILES, profile) ? PROFILES[/** @type {keyof PROFILES} */ (profile)] : '',
+    mirror: 'Where clients can fetch the signed hashes; it goes into the link.',
+    publish: 'Gets the signed hashes by PUT, whenever there are new ones.',
   };
 }

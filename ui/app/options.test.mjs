@@ -11,6 +11,9 @@ test('addressVersion', () => {
   }
 });
 
+/** @param {{address: string, port: string, hosts: string, mirror?: string, publish?: string}} fields */
+const parse = (fields) => parseFields({ profile: '', mirror: '', publish: '', ...fields });
+
 test('isPort takes 0 and what Direct Sockets bind', () => {
   for (const text of ['0', '1024', '4433', '65535']) assert.ok(isPort(text), text);
   for (const text of ['', '1', '443', '1023', '65536', '99999', '-1', '4433.5', '0x1151', ' 4433', '4e3']) {
@@ -35,14 +38,14 @@ test('isWildcard and isLocalName', () => {
 });
 
 test('parseFields makes options of good fields', () => {
-  assert.deepEqual(parseFields({ address: ' [::] ', port: ' 0 ', hosts: 'a.example, [::1]\n127.0.0.1 a.example,' }), {
+  assert.deepEqual(parse({ address: ' [::] ', port: ' 0 ', hosts: 'a.example, [::1]\n127.0.0.1 a.example,' }), {
     options: { address: '::', port: 0, hosts: ['a.example', '::1', '127.0.0.1'] }, errors: {},
   });
 });
 
 test('parseFields leaves out names that are not given', () => {
   for (const hosts of ['', ' , ']) {
-    assert.deepEqual(parseFields({ address: '::1', port: '0', hosts }),
+    assert.deepEqual(parse({ address: '::1', port: '0', hosts }),
       { options: { address: '::1', port: 0 }, errors: {} });
   }
 });
@@ -57,17 +60,25 @@ test('defaultHosts', () => {
 
 test('parseFields has an error for each bad field, and for no other', () => {
   const good = { address: '127.0.0.1', port: '4433', hosts: 'localhost' };
-  assert.deepEqual(parseFields(good).errors, {});
+  assert.deepEqual(parse(good).errors, {});
   for (const [name, value] of /** @type {const} */ ([
     ['address', 'localhost'], ['address', ''], ['port', ''], ['port', '80'], ['port', '70000'],
-    ['hosts', 'ok, not/ok'], ['hosts', '-']])) {
-    assert.deepEqual(Object.keys(parseFields({ ...good, [name]: value }).errors), [name], `${name}: ${value}`);
+    ['hosts', 'ok, not/ok'], ['hosts', '-'], ['mirror', 'http://a/'], ['mirror', 'https://a/#b'],
+    ['publish', 'a.example/x']])) {
+    assert.deepEqual(Object.keys(parse({ ...good, [name]: value }).errors), [name], `${name}: ${value}`);
   }
+});
+
+test('what is left open is left out', () => {
+  const good = { address: '::1', port: '0', hosts: '', profile: 'short', mirror: ' https://a.example/x ', publish: '' };
+  assert.deepEqual(parseFields(good).options,
+    { address: '::1', port: 0, profile: 'short', mirror: 'https://a.example/x' });
+  assert.match(hints(parseFields(good)).profile, /7 days/);
 });
 
 test('hints warn of a link that others cannot use', () => {
   const hint = (/** @type {string} */ address, /** @type {string} */ hosts) =>
-    hints(parseFields({ address, port: '0', hosts })).hosts;
+    hints(parse({ address, port: '0', hosts })).hosts;
   assert.match(hint('0.0.0.0', 'localhost, 10.0.0.7'), /Others need/);
   assert.match(hint('::', ''), /Others need/);
   assert.doesNotMatch(hint('10.0.0.7', ''), /Others need/);

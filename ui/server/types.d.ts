@@ -18,6 +18,8 @@ export interface ApplianceOptions {
   profile?: string;
   /** An https URL from which the signed hash set can be had, for the link. */
   mirror?: string;
+  /** An https URL to which each new signed hash set is PUT (the worker does). */
+  publish?: string;
   /** Keeps nothing: a new identity at each start. */
   ephemeral?: boolean;
 }

@@ -6,6 +6,7 @@
  * for each start and ends it after 'exited'.
  */
 import { startAppliance } from './appliance.js';
+import { Mirror } from './mirror.js';
 import { openOpfsStore } from './opfs_store.js';
 
 /* Where scripts/stage-iwa.mjs puts the WASM's JavaScript, in the app's root. */
@@ -33,6 +34,10 @@ self.addEventListener('message', (/** @type {MessageEvent<import('./types.d.ts')
 
 /** @param {import('./types.d.ts').ApplianceOptions} options */
 function start(options) {
+  const mirror = options.publish ? new Mirror({
+    url: options.publish,
+    tell: (level, text) => post({ type: 'events', events: [{ type: 'log', level, text }] }),
+  }) : undefined;
   const started = startAppliance({
     // Dynamic, so that a file that is missing is told as an error.
     createModule: async (init) => {
@@ -49,9 +54,17 @@ function start(options) {
     },
     options,
     openStore: openOpfsStore,
-    onEvents: (events) => post({ type: 'events', events }),
+    onEvents: (events) => {
+      for (const event of events) {
+        if (event.type === 'document') mirror?.publish(event.jws);
+      }
+      post({ type: 'events', events });
+    },
   });
-  started.exited.then((code) => post({ type: 'exited', code }));
+  started.exited.then((code) => {
+    mirror?.close();
+    post({ type: 'exited', code });
+  });
   return started;
 }
 
