@@ -474,6 +474,9 @@ static int is_better(const cm_lifecycle *lc, const cm_slot *a,
   if (a_begun != (b->active_at <= lc->now)) {
     return a_begun;
   }
+  if (a->published != b->published) {
+    return a->published;
+  }
   if (a->doubtful != b->doubtful) {
     return b->doubtful;
   }
@@ -541,8 +544,8 @@ static void recall(cm_step *s, cm_slot *slot) {
 static void follow_time(cm_step *s) {
   cm_lifecycle *lc = s->lc;
   cm_slot *active = get_active(lc), *standby = get_standby(lc), *slot;
+  int last_resort = lc->retry[CM_ACTION_GENERATE].failures > 0, left = 0;
   int64_t next;
-  int left = 0;
 
   if (active != NULL && !cm_slot_valid(active, lc->now)) {
     park(s, active);
@@ -577,14 +580,16 @@ static void follow_time(cm_step *s) {
   /* One that was made for a time much later would refuse clients whose clocks
      are slow. */
   next = active != NULL ? max64(active->retire_at, lc->now) : lc->now;
-  if (standby != NULL && (active != NULL || !standby->published) &&
+  if (standby != NULL &&
+      (active != NULL || (!standby->published && !last_resort)) &&
       standby->active_at > next + lc->profile.jitter_min) {
     park(s, standby);
     standby = NULL;
   }
   if (standby != NULL &&
-      (lc->now >= standby->retire_at ||
-       (active == NULL && !cm_slot_valid(standby, lc->now)))) {
+      (active == NULL && (last_resort || lc->now < standby->retire_at)
+           ? !cm_slot_valid(standby, lc->now)
+           : lc->now >= standby->retire_at)) {
     park(s, standby);
     standby = NULL;
   }
@@ -602,7 +607,7 @@ static void follow_time(cm_step *s) {
     if (active != NULL) {
       slot = parked_standby(lc, active);
     } else {
-      slot = parked_active(lc, lc->retry[CM_ACTION_GENERATE].failures > 0);
+      slot = parked_active(lc, last_resort);
     }
     if (slot != NULL) {
       recall(s, slot);

@@ -531,7 +531,9 @@ void lifecycle_sim_draw_profile(cm_profile *profile, uint64_t seed) {
             : (int64_t)sim_random_below(&random, (uint64_t)p->active + 1);
     p->guard = 300 + (int64_t)sim_random_below(&random, 3 * DAY);
     p->slack = 1 + (int64_t)sim_random_below(&random, (uint64_t)p->guard);
-    p->jitter_max = (int64_t)sim_random_below(&random, (uint64_t)p->slack);
+    p->jitter_max = (int64_t)sim_random_below(
+        &random,
+        (uint64_t)(p->slack < p->active / 8 ? p->slack : p->active / 8));
     p->jitter_min =
         (int64_t)sim_random_below(&random, (uint64_t)p->jitter_max + 1);
     p->max_age = 1 + (int64_t)sim_random_below(&random, 2 * HOUR);
