@@ -255,17 +255,17 @@ static void add_traffic(text *t, const cJSON *status) {
            (long long)number_of(counters, "rotations"));
 }
 
-/* Clients that found a certificate not to their liking. */
+/* Clients that found a certificate not to their liking, the latest first. */
 static void add_refusals(text *t, const cJSON *refusals) {
   const char *label = "Refused by";
-  int skip = cJSON_GetArraySize(refusals) - LINES_MAX;
+  int left = LINES_MAX;
   const cJSON *refusal;
 
   cJSON_ArrayForEach(refusal, refusals) {
     char time[CLI_TIME_LEN];
 
-    if (skip-- > 0) {
-      continue;
+    if (left-- == 0) {
+      break;
     }
     cli_time_text(time, number_of(refusal, "time"));
     text_add(t, LABEL "%s: ", label, time);

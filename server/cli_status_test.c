@@ -138,7 +138,7 @@ static void test_anything(void **state) {
   }
 }
 
-/* Of many refusals the last are shown. */
+/* Of many refusals the first, which are the latest, are shown. */
 static void test_many_refusals(void **state) {
   cJSON *status = cJSON_CreateObject();
   cJSON *refusals = cJSON_AddArrayToObject(status, "refusals");
@@ -155,10 +155,10 @@ static void test_many_refusals(void **state) {
     cJSON_AddItemToArray(refusals, refusal);
   }
   cli_add_status(&t, status, WALL);
-  assert_null(strstr(t.data, "client 11."));
-  assert_non_null(strstr(t.data, "Refused by   1970-01-01 00:00 UTC: client "
-                                 "12.\n"));
-  assert_non_null(strstr(t.data, "client 19."));
+  assert_null(strstr(t.data, "client 8."));
+  assert_non_null(
+      strstr(t.data, "Refused by   1970-01-01 00:00 UTC: client 0.\n"));
+  assert_non_null(strstr(t.data, "client 7."));
   text_free(&t);
   cJSON_Delete(status);
 }
