@@ -222,7 +222,7 @@ static void add_slot_state(text *t, const cJSON *slot, int64_t wall) {
 static void add_slots(text *t, const cJSON *slots, int64_t wall) {
   const cJSON *slot;
 
-  text_add(t, "\nCertificate  Valid from            until\n");
+  text_add(t, "\nCertificate  Valid from (UTC)      until\n");
   cJSON_ArrayForEach(slot, slots) {
     char from[CLI_TIME_LEN], until[CLI_TIME_LEN], hex[9];
     size_t before = t->len;

@@ -8,6 +8,10 @@ int main(int argc, char **argv) {
   cli_options options;
   char error[512];
 
+  if (argc < 2) {
+    fputs(cli_help(CLI_HELP), stderr);
+    return HOST_EXIT_OPTION;
+  }
   if (cli_parse(&options, argc, argv, error, sizeof(error)) != 0) {
     cli_complain("%s", error);
     return HOST_EXIT_OPTION;
