@@ -14,6 +14,10 @@
 typedef struct app {
   /* The path that it serves, without a query: "/echo". */
   const char *path;
+  /* The protocols that it speaks (draft-ietf-webtrans-http3 section 3.3) in an
+     array that ends with NULL, or NULL; wt_session_protocol() tells which the
+     client liked best.  A client that offers none of them is served too. */
+  const char *const *protocols;
   void *user;
 
   /* A session was accepted; wt_session_set_user() may be called. */
@@ -35,6 +39,9 @@ typedef struct app {
 
   void (*on_datagram)(void *user, wt_session *session, const uint8_t *data,
                       size_t len);
+
+  /* The client asks for the end of the session: a DRAIN capsule. */
+  void (*on_draining)(void *user, wt_session *session);
 
   /* The peer allows more streams of ours. */
   int (*on_streams_available)(void *user, wt_session *session, int bidi);

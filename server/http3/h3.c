@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Streams of an HTTP/3 connection: which are nghttp3's, which WebTransport's.
    Requests and responses: request.c. */
-#include "server/http3/h3.h"
-
+#include "server/http3/frame_guard.h"
 #include "server/http3/h3_internal.h"
 #include "server/varint.h"
 #include "server/webtransport/wt_conn.h"
@@ -11,6 +10,7 @@
 
 /* A stream's type and a session ID. */
 #define PREFIX_MAX (2 * VARINT_LEN_MAX)
+#define CONTROL_STREAM 0x00
 
 typedef enum stream_kind {
   STREAM_UNKNOWN, /* the prefix is not complete */
@@ -25,6 +25,10 @@ typedef struct h3_stream {
   wt_stream *wt;
   uint8_t prefix[PREFIX_MAX];
   size_t prefix_len;
+  int control;
+  /* What comes next is frames of nghttp3's. */
+  int guarded;
+  h3_frame_guard guard;
 } h3_stream;
 
 static h3_stream *attach(h3_conn *h3, quic_stream *quic, stream_kind kind) {
@@ -111,6 +115,11 @@ static int h3_open(void **pstate, quic_conn *conn, void *service) {
   }
   h3->conn = conn;
   h3->service = service;
+  h3->request_deadline =
+      h3->service->request_timeout
+          ? quic_conn_now(conn) + h3->service->request_timeout
+          : UINT64_MAX;
+  h3->goaway_deadline = UINT64_MAX;
   h3_webtransport_settings(h3->extra, h3->service->webtransport.sessions_max);
   h3_splice_init(&h3->splice, h3->extra, H3_WEBTRANSPORT_SETTINGS);
   rv = wt_conn_new(&h3->wt, conn, &h3->service->webtransport);
@@ -127,6 +136,15 @@ static int h3_open(void **pstate, quic_conn *conn, void *service) {
   rv = open_streams(h3);
   if (rv != 0) {
     goto fail_nghttp3;
+  }
+  h3->next = h3->service->conns;
+  h3->link = &h3->service->conns;
+  if (h3->next) {
+    h3->next->link = &h3->next;
+  }
+  h3->service->conns = h3;
+  if (h3->service->draining) {
+    h3_conn_drain(h3, quic_conn_now(conn));
   }
   return 0;
 
@@ -149,6 +167,10 @@ static void h3_close(void *state) {
   const ngtcp2_mem *mem = quic_conn_mem(h3->conn);
   quic_stream *quic;
 
+  *h3->link = h3->next;
+  if (h3->next) {
+    h3->next->link = h3->link;
+  }
   wt_conn_free(h3->wt);
   h3->wt = NULL;
   for (quic = h3->conn->streams; quic; quic = quic->all_next) {
@@ -175,14 +197,38 @@ static void h3_close(void *state) {
 
 static int feed_nghttp3(h3_conn *h3, quic_stream *quic, const uint8_t *data,
                         size_t len, int fin) {
-  nghttp3_ssize n = nghttp3_conn_read_stream2(h3->nghttp3, quic->id, data, len,
-                                              fin, quic_conn_now(h3->conn));
+  h3_stream *stream = quic->user;
+  h3_frame_verdict verdict = H3_FRAME_FINE;
+  size_t fine = len;
+  nghttp3_ssize n;
 
+  if (stream->guarded) {
+    verdict = h3_frame_guard_feed(&stream->guard, data, len,
+                                  H3_FIELD_SECTION_MAX, &fine);
+  }
+  if (verdict == H3_FRAME_WEBTRANSPORT) {
+    return quic_conn_fail(h3->conn, NGHTTP3_H3_FRAME_ERROR,
+                          "WEBTRANSPORT_STREAM is not first");
+  }
+  if (verdict == H3_FRAME_TOO_LONG && !ngtcp2_is_bidi_stream(quic->id)) {
+    return quic_conn_fail(h3->conn, NGHTTP3_H3_EXCESSIVE_LOAD,
+                          "SETTINGS too long");
+  }
+  n = nghttp3_conn_read_stream2(h3->nghttp3, quic->id, data, fine,
+                                fin && fine == len, quic_conn_now(h3->conn));
   if (n < 0) {
     return h3_fail(h3, (int)n);
   }
-  quic_conn_consume(h3->conn, quic, (size_t)n);
-  return 0;
+  quic_conn_consume(h3->conn, quic, (size_t)n + (len - fine));
+  if (verdict == H3_FRAME_TOO_LONG) {
+    int rv = h3_request_stop(h3, quic);
+
+    stream->guarded = 0;
+    if (rv != 0) {
+      return rv;
+    }
+  }
+  return h3_stop_excessive(h3);
 }
 
 static int feed_wt(h3_conn *h3, quic_stream *quic, h3_stream *stream,
@@ -210,11 +256,20 @@ static int classify(h3_conn *h3, quic_stream *quic, h3_stream *stream,
     size_t n = varint_get(&type, stream->prefix, stream->prefix_len);
 
     if (n && type != (uint64_t)(bidi ? H3_WT_BIDI_SIGNAL : H3_WT_UNI_TYPE)) {
+      *pused = used;
+      if (bidi && h3->refuses) {
+        quic_conn_consume(h3->conn, quic, stream->prefix_len);
+        quic_stream_stop_sending(quic, NGHTTP3_H3_REQUEST_REJECTED);
+        quic_stream_reset(quic, NGHTTP3_H3_REQUEST_REJECTED);
+        stream->kind = STREAM_REFUSED;
+        return 0;
+      }
       stream->kind = STREAM_NGHTTP3;
       if (bidi) {
         quic_stream_set_pulled(quic);
       }
-      *pused = used;
+      stream->guarded = bidi;
+      stream->control = !bidi && type == CONTROL_STREAM;
       return 0;
     }
     if (n &&
@@ -273,6 +328,8 @@ static int h3_on_stream_data(void *state, quic_stream *quic,
     if (stream->kind == STREAM_NGHTTP3) {
       rv = feed_nghttp3(h3, quic, stream->prefix, stream->prefix_len,
                         fin && used == len);
+      /* The type of a stream is no frame. */
+      stream->guarded = stream->guarded || stream->control;
       if (rv != 0 || used == len) {
         return rv;
       }
@@ -478,6 +535,8 @@ const quic_protocol h3_protocol = {
     .on_stream_close = h3_on_stream_close,
     .on_datagram = h3_on_datagram,
     .on_streams_available = h3_on_streams_available,
+    .deadline = h3_deadline,
+    .expire = h3_expire,
     .pull = h3_pull,
     .pulled = h3_pulled,
     .pull_acked = h3_pull_acked,

@@ -18,6 +18,15 @@
 /* Larger requests are answered 431 (RFC 9114 section 4.2.2; RFC 6585). */
 #define H3_FIELD_SECTION_MAX 16384
 
+/* Octets of a request's body that are read, and dropped; the client is asked
+   to stop after them. */
+#define H3_BODY_MAX 65536
+
+/* Between the notice that a connection will take no more requests, and the
+   GOAWAY that holds from then on (RFC 9114 section 5.2): requests that were on
+   their way have come by then.  In nanoseconds. */
+#define H3_GOAWAY_DELAY UINT64_C(1000000000)
+
 /* Stream types and frame types that begin a WebTransport stream
    (draft-ietf-webtrans-http3 section 4). */
 #define H3_WT_BIDI_SIGNAL 0x41
@@ -28,16 +37,45 @@ typedef struct h3_request h3_request;
 
 /* What the protocol "h3" serves: quic_service.service. */
 typedef struct h3_service {
-  /* Answers GET: writes the body of |path| (with its query) into a new buffer
-     of |*plen| octets, to be freed with free(), and its media type.  Returns
-     the status: 200, 404 …  May set no body. */
+  /* Answers GET and HEAD: writes the body of |path| (with its query) into a new
+     buffer of |*plen| octets, to be freed with free(), and its media type.
+     Returns the status: 200, 404 …  May set no body. */
   int (*get)(void *user, const char *path, char **pbody, size_t *plen,
              const char **content_type);
   void *user;
   wt_service webtransport;
+  /* Nanoseconds after its handshake in which a connection has to make a
+     request, or it is closed; 0: it need not. */
+  uint64_t request_timeout;
+
+  /* Private: 0 and NULL at first. */
+  int draining;
+  h3_conn *conns;
 } h3_service;
 
 extern const quic_protocol h3_protocol;
+
+/*
+ * Begins to stop gracefully.  Each connection, and those still to come, is told
+ * so by GOAWAY, each session by a DRAIN capsule; sessions go on until either
+ * side ends them.  H3_GOAWAY_DELAY later requests are refused, and connections
+ * with none left are closed with H3_NO_ERROR, as soon as that is so.  The
+ * packets go out with quic_endpoint_send().
+ */
+void h3_service_drain(h3_service *service, uint64_t now);
+
+/* Ends every session as wt_session_close() does, to be followed by
+   quic_endpoint_shutdown() when its packets have gone out.  Returns how many
+   there were. */
+size_t h3_service_close_sessions(h3_service *service, uint32_t code,
+                                 const char *reason);
+
+/* Sessions that are open. */
+size_t h3_service_sessions(const h3_service *service);
+
+typedef struct h3_field {
+  const char *name, *value;
+} h3_field;
 
 /* One request; private to h3.c and to the WebTransport session on it. */
 struct h3_request {
@@ -45,8 +83,11 @@ struct h3_request {
   int64_t stream_id;
   /* NUL-terminated, NULL where the request has none. */
   char *method, *scheme, *authority, *path, *protocol, *origin;
+  char *available_protocols; /* all lines of WT-Available-Protocols */
   size_t field_section_size;
-  int malformed; /* a field is there twice, or too long */
+  size_t received; /* of a body that nobody reads */
+  int malformed;   /* a field is there twice */
+  int excessive;   /* the header section or the body is too large */
   send_queue body;
   int body_fin;
   int responded;
@@ -59,11 +100,14 @@ struct h3_request {
   h3_request *next, **link;
 };
 
-/* Sends the response's header section.  With |open| the stream stays open for
-   h3_request_write(), else it ends.  Returns 0 or sets the connection's error
-   and returns QUIC_ERR_FAILED. */
-int h3_respond(h3_request *request, int status, const char *content_type,
-               int open);
+/* How many fields h3_respond() takes. */
+#define H3_FIELDS_MAX 4
+
+/* Sends the response's header section with the |nfields| at |fields|, copied.
+   With |open| the stream stays open for h3_request_write(), else it ends.
+   Returns 0 or sets the connection's error and returns QUIC_ERR_FAILED. */
+int h3_respond(h3_request *request, int status, const h3_field *fields,
+               size_t nfields, int open);
 
 /* Appends to the response's body; FIN behind it if |fin|.  QUIC_ERR_NOMEM. */
 int h3_request_write(h3_request *request, const uint8_t *data, size_t len,

@@ -12,7 +12,8 @@ struct wt_conn;
 
 struct h3_conn {
   quic_conn *conn;
-  const h3_service *service;
+  h3_service *service;
+  h3_conn *next, **link; /* in the list of the service */
   nghttp3_conn *nghttp3;
   /* nghttp3 keeps a pointer to it. */
   nghttp3_mem memory;
@@ -26,6 +27,14 @@ struct h3_conn {
   /* Bidi streams that the client was ever allowed. */
   uint64_t client_streams;
   h3_request *requests;
+  /* Some request became excessive in a callback of nghttp3's. */
+  int excessive;
+  /* When the first request has to be there, when GOAWAY is to be final;
+     UINT64_MAX: never, or it is over. */
+  uint64_t request_deadline;
+  uint64_t goaway_deadline;
+  int draining;
+  int refuses; /* requests, from now on */
 };
 
 /* Sets the connection's error after what nghttp3 returned; returns
@@ -43,5 +52,22 @@ void h3_request_on_abort(h3_conn *h3, int64_t stream_id);
 void h3_request_on_reset(h3_conn *h3, quic_stream *quic);
 
 void h3_request_free(h3_request *request);
+
+/* Octets of |stream_id| are no longer wanted: its header section is too large,
+   which is answered, or its body. */
+int h3_request_stop(h3_conn *h3, quic_stream *quic);
+
+/* The same for all requests that became excessive. */
+int h3_stop_excessive(h3_conn *h3);
+
+/* quic_protocol's. */
+uint64_t h3_deadline(const void *state);
+int h3_expire(void *state, uint64_t now);
+
+/* As h3_service_drain(), for one connection. */
+void h3_conn_drain(h3_conn *h3, uint64_t now);
+
+/* Closes a connection that has no request and takes none. */
+void h3_conn_close_if_drained(h3_conn *h3);
 
 #endif

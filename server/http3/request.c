@@ -14,6 +14,8 @@
 /* What HTTP adds to each field for the sake of the limit (RFC 9114 section
    4.2.2). */
 #define FIELD_OVERHEAD 32
+#define AVAILABLE_PROTOCOLS "wt-available-protocols"
+#define ALLOW "GET, HEAD"
 
 static void *allocate(h3_conn *h3, size_t len) {
   const ngtcp2_mem *mem = quic_conn_mem(h3->conn);
@@ -52,6 +54,7 @@ void h3_request_free(h3_request *request) {
   release(h3, request->path);
   release(h3, request->protocol);
   release(h3, request->origin);
+  release(h3, request->available_protocols);
   release(h3, request);
 }
 
@@ -140,24 +143,20 @@ static nghttp3_nv field(const char *name, const char *value) {
   return nv;
 }
 
-int h3_respond(h3_request *request, int status, const char *content_type,
-               int open) {
+int h3_respond(h3_request *request, int status, const h3_field *fields,
+               size_t nfields, int open) {
   h3_conn *h3 = request->h3;
   const nghttp3_data_reader reader = {read_body};
-  nghttp3_nv nva[4];
-  size_t n = 0;
+  nghttp3_nv nva[2 + H3_FIELDS_MAX];
+  size_t n = 0, i;
   char text[16];
   int rv;
 
   snprintf(text, sizeof(text), "%03d", status);
   nva[n++] = field(":status", text);
   nva[n++] = field("server", "fortnight");
-  if (content_type) {
-    nva[n++] = field("content-type", content_type);
-  }
-  if (open && !content_type) {
-    /* Harmless to later drafts, wanted by the one that browsers speak. */
-    nva[n++] = field("sec-webtransport-http3-draft", "draft02");
+  for (i = 0; i < nfields && i < H3_FIELDS_MAX; ++i) {
+    nva[n++] = field(fields[i].name, fields[i].value);
   }
   request->responded = 1;
   rv = nghttp3_conn_submit_response(h3->nghttp3, request->stream_id, nva, n,
@@ -182,51 +181,122 @@ void h3_request_abort(h3_request *request, uint64_t error_code) {
 
 /* ---- Request ---- */
 
+static int is_method(const h3_request *request, const char *method) {
+  return strcmp(request->method, method) == 0;
+}
+
+/* The response to HEAD has the fields of that to GET, and no content
+   (RFC 9110 section 9.3.2). */
 static int answer_get(h3_request *request) {
   h3_conn *h3 = request->h3;
-  const char *content_type = "text/plain; charset=utf-8";
-  char *body = NULL;
+  h3_field fields[] = {{"content-type", "text/plain; charset=utf-8"},
+                       {"content-length", NULL}};
+  char *body = NULL, length[24];
   size_t len = 0;
-  int status, rv;
+  int status, open, rv;
 
   status = h3->service->get(h3->service->user, request->path, &body, &len,
-                            &content_type);
-  rv = h3_respond(request, status, content_type, 1);
-  if (rv == 0) {
-    int head = strcmp(request->method, "HEAD") == 0;
-
-    rv = h3_request_write(request, (const uint8_t *)body, head ? 0 : len, 1);
+                            &fields[0].value);
+  snprintf(length, sizeof(length), "%zu", len);
+  fields[1].value = length;
+  open = len && !is_method(request, "HEAD");
+  rv = h3_respond(request, status, fields, 2, open);
+  if (rv == 0 && open) {
+    rv = h3_request_write(request, (const uint8_t *)body, len, 1);
   }
   free(body);
   return rv;
 }
 
+/* A response without content. */
+static int answer_shortly(h3_request *request, int status) {
+  static const h3_field fields[] = {{"content-length", "0"}, {"allow", ALLOW}};
+
+  return h3_respond(request, status, fields, status == 405 ? 2 : 1, 0);
+}
+
+static int is_webtransport(const h3_request *request) {
+  return is_method(request, "CONNECT") && request->protocol &&
+         (strcmp(request->protocol, "webtransport") == 0 ||
+          strcmp(request->protocol, "webtransport-h3") == 0);
+}
+
 static int answer(h3_request *request) {
   h3_conn *h3 = request->h3;
 
-  if (request->field_section_size > H3_FIELD_SECTION_MAX) {
-    return h3_respond(request, 431, NULL, 0);
+  if (request->responded) {
+    return 0;
   }
   if (request->malformed || !request->method) {
-    return h3_respond(request, 400, NULL, 0);
+    return answer_shortly(request, 400);
   }
-  if (strcmp(request->method, "CONNECT") == 0) {
-    if (!request->protocol ||
-        (strcmp(request->protocol, "webtransport") != 0 &&
-         strcmp(request->protocol, "webtransport-h3") != 0)) {
-      return h3_respond(request, 501, NULL, 0);
-    }
+  if (is_webtransport(request)) {
     if (!h3->settings_received) {
       request->waiting = 1;
       return 0;
     }
     return wt_conn_connect(h3->wt, request);
   }
-  if (!request->path || (strcmp(request->method, "GET") != 0 &&
-                         strcmp(request->method, "HEAD") != 0)) {
-    return h3_respond(request, 405, NULL, 0);
+  /* What waits for a session with this ID waits in vain. */
+  wt_conn_refuse(h3->wt, (uint64_t)request->stream_id);
+  if (is_method(request, "CONNECT")) {
+    return answer_shortly(request, 501);
+  }
+  if (!request->path ||
+      (!is_method(request, "GET") && !is_method(request, "HEAD"))) {
+    return answer_shortly(request, 405);
   }
   return answer_get(request);
+}
+
+static void set_excessive(h3_request *request) {
+  request->excessive = 1;
+  request->h3->excessive = 1;
+}
+
+int h3_stop_excessive(h3_conn *h3) {
+  h3_request *request, *next;
+  int rv = 0;
+
+  if (!h3->excessive) {
+    return 0;
+  }
+  h3->excessive = 0;
+  for (request = h3->requests; request && rv == 0; request = next) {
+    next = request->next;
+    if (request->excessive) {
+      quic_stream *quic = find_stream(h3, request->stream_id);
+
+      request->excessive = 0;
+      rv = quic ? h3_request_stop(h3, quic) : 0;
+    }
+  }
+  return rv;
+}
+
+int h3_request_stop(h3_conn *h3, quic_stream *quic) {
+  h3_request *request = find_request(h3, quic->id);
+  int rv;
+
+  rv = nghttp3_conn_shutdown_stream_read(h3->nghttp3, quic->id);
+  if (rv != 0) {
+    return h3_fail(h3, rv);
+  }
+  if (request && request->session) {
+    /* Trailers, and too long. */
+    h3_request_abort(request, NGHTTP3_H3_EXCESSIVE_LOAD);
+    wt_session_on_abort(request->session);
+    return 0;
+  }
+  if (request && !request->responded) {
+    wt_conn_refuse(h3->wt, (uint64_t)request->stream_id);
+    request->waiting = 0;
+    rv = answer_shortly(request, 431);
+  }
+  /* There is a response, and no need for the rest of the request (RFC 9114
+     section 4.1). */
+  quic_stream_stop_sending(quic, NGHTTP3_H3_NO_ERROR);
+  return rv;
 }
 
 static int on_begin_headers(nghttp3_conn *nghttp3, int64_t stream_id,
@@ -238,6 +308,7 @@ static int on_begin_headers(nghttp3_conn *nghttp3, int64_t stream_id,
   if (!request) {
     return NGHTTP3_ERR_CALLBACK_FAILURE;
   }
+  h3->request_deadline = UINT64_MAX;
   request->h3 = h3;
   request->stream_id = stream_id;
   send_queue_init(&request->body);
@@ -266,6 +337,34 @@ static int keep(h3_request *request, char **pslot, nghttp3_vec value) {
   return 0;
 }
 
+/* The lines of a list make one (RFC 9110 section 5.3). */
+static int keep_more(h3_request *request, char **pslot, nghttp3_vec value) {
+  size_t len = *pslot ? strlen(*pslot) : 0;
+  char *text;
+
+  if (memchr(value.base, '\0', value.len)) {
+    request->malformed = 1;
+    return 0;
+  }
+  text = allocate(request->h3, len + 2 + value.len + 1);
+  if (!text) {
+    return NGHTTP3_ERR_CALLBACK_FAILURE;
+  }
+  if (len) {
+    memcpy(text, *pslot, len);
+    memcpy(text + len, ", ", 2);
+    len += 2;
+  }
+  memcpy(text + len, value.base, value.len);
+  release(request->h3, *pslot);
+  *pslot = text;
+  return 0;
+}
+
+static int is_name(nghttp3_vec name, const char *text) {
+  return name.len == strlen(text) && memcmp(name.base, text, name.len) == 0;
+}
+
 static int on_header(nghttp3_conn *nghttp3, int64_t stream_id, int32_t token,
                      nghttp3_rcbuf *name, nghttp3_rcbuf *value, uint8_t flags,
                      void *user_data, void *stream_user_data) {
@@ -279,6 +378,8 @@ static int on_header(nghttp3_conn *nghttp3, int64_t stream_id, int32_t token,
 
   request->field_section_size += n.len + v.len + FIELD_OVERHEAD;
   if (request->field_section_size > H3_FIELD_SECTION_MAX) {
+    /* No reason to hear the rest of it. */
+    set_excessive(request);
     return 0;
   }
   switch (token) {
@@ -293,8 +394,11 @@ static int on_header(nghttp3_conn *nghttp3, int64_t stream_id, int32_t token,
   case NGHTTP3_QPACK_TOKEN__PROTOCOL:
     return keep(request, &request->protocol, v);
   default:
-    if (n.len == 6 && memcmp(n.base, "origin", 6) == 0) {
+    if (is_name(n, "origin")) {
       return keep(request, &request->origin, v);
+    }
+    if (is_name(n, AVAILABLE_PROTOCOLS)) {
+      return keep_more(request, &request->available_protocols, v);
     }
     return 0;
   }
@@ -302,11 +406,13 @@ static int on_header(nghttp3_conn *nghttp3, int64_t stream_id, int32_t token,
 
 static int on_end_headers(nghttp3_conn *nghttp3, int64_t stream_id, int fin,
                           void *user_data, void *stream_user_data) {
+  h3_request *request = stream_user_data;
   (void)nghttp3;
   (void)stream_id;
   (void)fin;
   (void)user_data;
-  return result(answer(stream_user_data));
+
+  return request->excessive ? 0 : result(answer(request));
 }
 
 static int on_data(nghttp3_conn *nghttp3, int64_t stream_id,
@@ -321,11 +427,19 @@ static int on_data(nghttp3_conn *nghttp3, int64_t stream_id,
         send_queue_append(&request->early, data, len, quic_conn_mem(h3->conn)));
   }
   quic_conn_consume(h3->conn, find_stream(h3, stream_id), len);
-  if (request && request->session) {
+  if (!request) {
+    return 0;
+  }
+  if (request->session) {
     return result(wt_session_on_data(request->session, data, len));
   }
-  if (request && request->session_closed) {
+  if (request->session_closed) {
     h3_request_abort(request, NGHTTP3_H3_MESSAGE_ERROR);
+    return 0;
+  }
+  request->received += len;
+  if (request->received > H3_BODY_MAX) {
+    set_excessive(request);
   }
   return 0;
 }
@@ -373,17 +487,18 @@ static int on_acked(nghttp3_conn *nghttp3, int64_t stream_id, uint64_t datalen,
 static int on_close(nghttp3_conn *nghttp3, int64_t stream_id,
                     uint64_t error_code, void *user_data,
                     void *stream_user_data) {
+  h3_conn *h3 = user_data;
   h3_request *request = stream_user_data;
   (void)nghttp3;
   (void)stream_id;
   (void)error_code;
-  (void)user_data;
 
   if (request) {
     if (request->session) {
       wt_session_on_abort(request->session);
     }
     h3_request_free(request);
+    h3_conn_close_if_drained(h3);
   }
   return 0;
 }

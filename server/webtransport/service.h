@@ -22,6 +22,11 @@ typedef struct wt_service {
   size_t napps;
   /* Sessions that one connection may have at once. */
   size_t sessions_max;
+  /* The values of Origin (RFC 6454 section 7) whose pages may have a session,
+     in an array that ends with NULL: "https://example.org", compared octet by
+     octet.  Others are answered 403, and so is a request without Origin.
+     NULL: everybody may.  Must outlive the service; may change. */
+  const char *const *origins;
   /* Either may be NULL.  |reason| is UTF-8 of |len| octets. */
   void (*on_session_opened)(void *user, struct wt_session *session);
   void (*on_session_closed)(void *user, struct wt_session *session,

@@ -6,12 +6,16 @@
 #include "server/http3/h3.h"
 #include "server/varint.h"
 #include "server/webtransport/error_code.h"
+#include "server/webtransport/subprotocol.h"
 #include "server/webtransport/wt_internal.h"
 
 #include <string.h>
 
 /* H3_DATAGRAM_ERROR (RFC 9297 section 5.2), which nghttp3 has no name for. */
 #define H3_DATAGRAM_ERROR 0x33
+
+/* The longest WT-Protocol that is sent. */
+#define PROTOCOL_MAX 256
 
 /* So that a session's number is its own in the whole process. */
 static uint64_t last_number;
@@ -108,6 +112,44 @@ void wt_conn_free(wt_conn *wt) {
   mem->free(wt, mem->user_data);
 }
 
+static int put_drain(h3_request *request) {
+  uint8_t capsule[WT_CAPSULE_DRAIN_LEN];
+  int n = wt_capsule_put_drain(capsule, sizeof(capsule));
+
+  return h3_request_write(request, capsule, (size_t)n, 0);
+}
+
+int wt_session_drain(wt_session *session) {
+  if (session->draining) {
+    return 0;
+  }
+  session->draining = 1;
+  return put_drain(session->request);
+}
+
+int wt_conn_drain(wt_conn *wt) {
+  wt_session *session;
+  int rv = 0;
+
+  wt->draining = 1;
+  for (session = wt->sessions; session && rv == 0; session = session->next) {
+    rv = wt_session_drain(session);
+  }
+  return rv;
+}
+
+size_t wt_conn_sessions(const wt_conn *wt) { return wt->nsessions; }
+
+size_t wt_conn_close_sessions(wt_conn *wt, uint32_t code, const char *reason) {
+  size_t n = 0;
+
+  /* One that ends may take others with it. */
+  while (wt->sessions && wt_session_close(wt->sessions, code, reason) == 0) {
+    ++n;
+  }
+  return n;
+}
+
 static const app *find_app(const wt_service *service, const char *path) {
   size_t i, len = strcspn(path, "?");
 
@@ -153,28 +195,80 @@ static int deliver_early(wt_session *session) {
   return 0;
 }
 
+void wt_conn_refuse(wt_conn *wt, uint64_t session_id) {
+  wt->gone[wt->ngone++ % GONE_MAX] = session_id;
+  wt_conn_refuse_early_streams(wt, session_id);
+  drop_early_datagrams(wt, session_id);
+}
+
+static int is_origin_allowed(const wt_service *service, const char *origin) {
+  const char *const *allowed = service->origins;
+
+  if (!allowed) {
+    return 1;
+  }
+  while (*allowed && (!origin || strcmp(*allowed, origin) != 0)) {
+    ++allowed;
+  }
+  return *allowed != NULL;
+}
+
+/* 200 if it becomes a session. */
+static int status_for(const wt_conn *wt, const h3_request *request,
+                      const app *a) {
+  if (!a) {
+    return 404;
+  }
+  if (!is_origin_allowed(wt->service, request->origin)) {
+    return 403;
+  }
+  return wt->nsessions < wt->service->sessions_max ? 200 : 429;
+}
+
+static int accept_session(h3_request *request, const char *protocol) {
+  /* The first is harmless to later drafts, and wanted by the one that browsers
+     speak. */
+  h3_field fields[] = {{"sec-webtransport-http3-draft", "draft02"},
+                       {"wt-protocol", NULL}};
+  char text[PROTOCOL_MAX];
+
+  fields[1].value = text;
+  if (!protocol || wt_subprotocol_write(text, sizeof(text), protocol) < 0) {
+    return h3_respond(request, 200, fields, 1, 1);
+  }
+  return h3_respond(request, 200, fields, 2, 1);
+}
+
 int wt_conn_connect(wt_conn *wt, h3_request *request) {
   const ngtcp2_mem *mem = quic_conn_mem(wt->conn);
   const app *a = request->path ? find_app(wt->service, request->path) : NULL;
   uint64_t id = (uint64_t)request->stream_id;
+  int status = status_for(wt, request, a);
+  const char *protocol;
   wt_session *session;
   int rv;
 
-  if (!a || wt->nsessions >= wt->service->sessions_max) {
-    wt->gone[wt->ngone++ % GONE_MAX] = id;
-    wt_conn_refuse_early_streams(wt, id);
-    drop_early_datagrams(wt, id);
-    return h3_respond(request, a ? 429 : 404, NULL, 0);
+  if (status != 200) {
+    static const h3_field empty = {"content-length", "0"};
+
+    wt_conn_refuse(wt, id);
+    return h3_respond(request, status, &empty, 1, 0);
   }
   session = mem->calloc(1, sizeof(*session), mem->user_data);
   if (!session) {
     return QUIC_ERR_NOMEM;
   }
-  rv = h3_respond(request, 200, NULL, 1);
+  protocol = wt_subprotocol_choose(request->available_protocols, a->protocols);
+  rv = accept_session(request, protocol);
+  if (rv == 0 && wt->draining) {
+    rv = put_drain(request);
+  }
   if (rv != 0) {
     mem->free(session, mem->user_data);
     return rv;
   }
+  session->draining = wt->draining;
+  session->protocol = protocol;
   session->wt = wt;
   session->request = request;
   session->id = id;
@@ -242,6 +336,17 @@ int wt_session_on_data(wt_session *session, const uint8_t *data, size_t len) {
     len -= consumed;
     if (rv == 1 && capsule.type == WT_CAPSULE_CLOSE) {
       return on_close_capsule(session, &capsule, len);
+    }
+    if (rv == 1 && capsule.type == WT_CAPSULE_DRAIN &&
+        session->app->on_draining) {
+      uint64_t id = session->id;
+      wt_conn *wt = session->wt;
+
+      session->app->on_draining(session->app->user, session);
+      /* The application may have ended it. */
+      if (wt_conn_find(wt, id) != session) {
+        return 0;
+      }
     }
   }
   return 0;
@@ -356,6 +461,10 @@ const char *wt_session_authority(const wt_session *session) {
 
 const char *wt_session_origin(const wt_session *session) {
   return session->request->origin ? session->request->origin : "";
+}
+
+const char *wt_session_protocol(const wt_session *session) {
+  return session->protocol ? session->protocol : "";
 }
 
 void wt_session_remote(const wt_session *session, udp_address *remote) {

@@ -23,6 +23,8 @@ uint64_t wt_session_number(const wt_session *session);
 const char *wt_session_path(const wt_session *session);
 const char *wt_session_authority(const wt_session *session);
 const char *wt_session_origin(const wt_session *session);
+/* The one that was chosen among app.protocols; "" if none. */
+const char *wt_session_protocol(const wt_session *session);
 void wt_session_remote(const wt_session *session, udp_address *remote);
 quic_conn *wt_session_conn(wt_session *session);
 
@@ -44,6 +46,10 @@ int wt_session_open_stream(wt_session *session, wt_stream **pstream, int bidi);
    application it is closed from here on: on_session_closed() follows at once.
    QUIC_ERR_NOMEM, QUIC_ERR_STATE if |reason| is not allowed. */
 int wt_session_close(wt_session *session, uint32_t code, const char *reason);
+
+/* Asks the client to end the session soon: DRAIN capsule.  It goes on until
+   then.  QUIC_ERR_NOMEM. */
+int wt_session_drain(wt_session *session);
 
 /* ---- Streams ---- */
 

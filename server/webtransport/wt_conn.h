@@ -23,6 +23,16 @@ void wt_conn_free(wt_conn *wt);
    if it is accepted.  0 or QUIC_ERR_*. */
 int wt_conn_connect(wt_conn *wt, struct h3_request *request);
 
+/* The request with this ID is no session: what came for it early, and what
+   still comes, is refused. */
+void wt_conn_refuse(wt_conn *wt, uint64_t session_id);
+
+/* Asks for the end of every session, and of those to come.  QUIC_ERR_NOMEM. */
+int wt_conn_drain(wt_conn *wt);
+/* Ends every session; returns how many there were. */
+size_t wt_conn_close_sessions(wt_conn *wt, uint32_t code, const char *reason);
+size_t wt_conn_sessions(const wt_conn *wt);
+
 /* Octets of the CONNECT stream's DATA frames, its end, its loss. */
 int wt_session_on_data(wt_session *session, const uint8_t *data, size_t len);
 int wt_session_on_fin(wt_session *session);

@@ -45,6 +45,8 @@ struct wt_session {
   void *user;
   uint64_t id; /* the CONNECT stream's */
   uint64_t number;
+  const char *protocol; /* among those of |app|; NULL: none */
+  int draining;         /* DRAIN was sent */
   wt_session *next;
   wt_stream *streams;
   wt_capsule_parser capsules;
@@ -53,6 +55,7 @@ struct wt_session {
 struct wt_conn {
   quic_conn *conn;
   const wt_service *service;
+  int draining;
   wt_session *sessions;
   size_t nsessions;
   wt_stream *early_streams;

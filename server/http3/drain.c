@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Deadlines of a connection, and how it comes to its end without haste. */
+#include "server/http3/h3_internal.h"
+
+#include "server/webtransport/wt_conn.h"
+
+void h3_conn_drain(h3_conn *h3, uint64_t now) {
+  int rv;
+
+  if (h3->draining) {
+    return;
+  }
+  h3->draining = 1;
+  h3->goaway_deadline = now + H3_GOAWAY_DELAY;
+  rv = nghttp3_conn_submit_shutdown_notice(h3->nghttp3);
+  if (rv == 0) {
+    rv = wt_conn_drain(h3->wt);
+  }
+  if (rv != 0) {
+    /* Want of memory; the connection tells when it is written. */
+    h3_fail(h3, rv);
+  }
+  quic_conn_wake(h3->conn);
+}
+
+void h3_conn_close_if_drained(h3_conn *h3) {
+  if (h3->refuses && !h3->requests) {
+    quic_conn_fail(h3->conn, NGHTTP3_H3_NO_ERROR, "drained");
+    quic_conn_wake(h3->conn);
+  }
+}
+
+/* From here on requests are refused. */
+static int end_grace(h3_conn *h3) {
+  int rv;
+
+  h3->goaway_deadline = UINT64_MAX;
+  h3->refuses = 1;
+  if (wt_conn_sessions(h3->wt) == 0) {
+    /* While there are sessions it is left out: nghttp3 knows nothing of their
+       streams, and a client takes those with higher IDs for refused. */
+    rv = nghttp3_conn_shutdown(h3->nghttp3);
+    if (rv != 0) {
+      return h3_fail(h3, rv);
+    }
+  }
+  h3_conn_close_if_drained(h3);
+  return 0;
+}
+
+uint64_t h3_deadline(const void *state) {
+  const h3_conn *h3 = state;
+
+  return h3->request_deadline < h3->goaway_deadline ? h3->request_deadline
+                                                    : h3->goaway_deadline;
+}
+
+int h3_expire(void *state, uint64_t now) {
+  h3_conn *h3 = state;
+
+  if (now >= h3->request_deadline) {
+    return quic_conn_fail(h3->conn, NGHTTP3_H3_NO_ERROR, "no request");
+  }
+  return now >= h3->goaway_deadline ? end_grace(h3) : 0;
+}
+
+void h3_service_drain(h3_service *service, uint64_t now) {
+  h3_conn *h3;
+
+  service->draining = 1;
+  for (h3 = service->conns; h3; h3 = h3->next) {
+    h3_conn_drain(h3, now);
+  }
+}
+
+size_t h3_service_close_sessions(h3_service *service, uint32_t code,
+                                 const char *reason) {
+  h3_conn *h3;
+  size_t n = 0;
+
+  for (h3 = service->conns; h3; h3 = h3->next) {
+    n += wt_conn_close_sessions(h3->wt, code, reason);
+  }
+  return n;
+}
+
+size_t h3_service_sessions(const h3_service *service) {
+  const h3_conn *h3;
+  size_t n = 0;
+
+  for (h3 = service->conns; h3; h3 = h3->next) {
+    n += wt_conn_sessions(h3->wt);
+  }
+  return n;
+}
