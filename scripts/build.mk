@@ -2,7 +2,7 @@
 #
 # Compiles and links everything of one variant below build/VARIANT:
 #
-#   make -f scripts/build.mk VARIANT=native|asan|coverage|wasm [WERROR=1]
+#   make -f scripts/build.mk VARIANT=native|asan|coverage|fuzz|wasm [WERROR=1]
 #     [GOAL...]
 #
 # Sources are found by their place and name, see CONTRIBUTING.md: a new file
@@ -23,6 +23,8 @@ AR := $(AR_$(TOOLS))
 LD := $(LD_$(TOOLS))
 OTHER := $(if $(filter wasm,$(VARIANT)),posix,web)
 
+comma := ,
+
 # --- flags -------------------------------------------------------------------
 
 WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes \
@@ -34,14 +36,18 @@ CFLAGS_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
   -fno-omit-frame-pointer
 # Without optimization, a branch is one in the source.
 CFLAGS_coverage := -O0 -g --coverage
+CFLAGS_fuzz := $(patsubst -fsanitize=%,-fsanitize=fuzzer-no-link$(comma)%,\
+  $(CFLAGS_asan))
 CFLAGS_wasm := -O3
 CFLAGS := -std=gnu11 $(CFLAGS_$(VARIANT)) $(WARNINGS)
 
 LDFLAGS_native := -g
 LDFLAGS_asan := -g -fsanitize=address,undefined
+LDFLAGS_fuzz := -g -fsanitize=fuzzer,address,undefined
 LDFLAGS_coverage := -g --coverage
 LDLIBS_native := -pthread -lm
 LDLIBS_asan := $(LDLIBS_native)
+LDLIBS_fuzz := $(LDLIBS_native)
 LDLIBS_coverage := $(LDLIBS_native)
 
 THIRD_PARTY := $(addprefix $(DEPS)/lib/,libngtcp2_crypto_wolfssl.a \
@@ -83,6 +89,17 @@ MAINS := $(wildcard $(if $(filter wasm,$(VARIANT)), \
   server/main_web.c directsockets/bare_echo.c, \
   server/main.c tests/sim/main_posix.c))
 BENCH_SOURCES := $(if $(filter-out wasm,$(VARIANT)),$(BENCH))
+# Each takes what a peer may send; as a test it takes its corpus alone.
+FUZZ := $(if $(filter native asan fuzz,$(VARIANT)),$(wildcard \
+  tests/fuzz/*_fuzz.c))
+FUZZ_MAIN := tests/fuzz/replay.c
+FUZZ_SOURCES := $(filter-out $(FUZZ) $(FUZZ_MAIN),$(if $(FUZZ),$(wildcard \
+  tests/fuzz/*.c)))
+# What tests/fuzz/plain.c stands in for, so that TLS is not in the way.
+FUZZ_WRAPPED := $(addprefix ngtcp2_crypto_,recv_client_initial_cb \
+  recv_crypto_data_cb encrypt_cb decrypt_cb hp_mask_cb update_key_cb \
+  version_negotiation_cb) $(addprefix tls_,context_unref session_new \
+  session_free session_native_handle session_alpn session_certificate_hash)
 # A clock that tests can move, and what tests that.
 CLOCK := $(if $(filter-out wasm asan,$(VARIANT)),$(wildcard tests/clock/*.c))
 
@@ -101,11 +118,13 @@ PROGRAM := $(if $(wildcard server/main_web.c),$(B)/fortnight.mjs)
 BENCH_PROGRAMS := $(if $(wildcard directsockets/bare_echo.c),$(B)/bare_echo.mjs)
 else
 PROGRAM := $(if $(wildcard server/main.c),$(B)/fortnight)
+TEST_PROGRAMS += $(FUZZ:%.c=$(B)/%)
 BENCH_PROGRAMS := $(BENCH:tests/bench/%.c=$(B)/%)
 SIM_PROGRAM := $(B)/sim
 endif
 
 all: lib program tests bench clock
+fuzz: $(FUZZ:%.c=$(B)/%)
 lib: $(LIBS)
 program: $(PROGRAM)
 tests: $(TEST_PROGRAMS)
@@ -113,10 +132,10 @@ bench: $(BENCH_PROGRAMS)
 clock: $(if $(CLOCK),$(B)/tests/clock/clock_posix.so $(B)/tests/clock/probe_posix)
 # Every object of this variant, for the compiler's warnings (scripts/lint.sh).
 objects: $(call objects,$(SOURCES) $(SIM) $(TESTS) $(MAINS) $(BENCH_SOURCES) \
-  $(CLOCK))
+  $(CLOCK) $(FUZZ) $(FUZZ_SOURCES) $(if $(FUZZ),$(FUZZ_MAIN)))
 list-tests:
 	@echo $(TEST_PROGRAMS)
-.PHONY: all lib program tests bench clock objects list-tests
+.PHONY: all fuzz lib program tests bench clock objects list-tests
 
 # --- rules -------------------------------------------------------------------
 
@@ -166,8 +185,22 @@ $(B)/bare_echo.mjs: $(B)/directsockets/bare_echo.o $(needs) $(JS_LIBRARIES)
 
 else
 
+# What a test puts in the place of the C library's functions.
+comma := ,
+WRAP := malloc calloc realloc free strdup openat open read pread write fsync \
+  close renameat rename unlinkat fstat flock mkdir
+
+$(B)/tests/sim/torture_posix_test: $(B)/tests/sim/torture_posix_test.o \
+  $(CMOCKA) $(LIBSIM) $(needs)
+	$(call link,$(WRAP:%=-Wl$(comma)--wrap=%))
+
 $(B)/%_test: $(B)/%_test.o $(CMOCKA) $(LIBSIM) $(needs)
 	$(call link)
+
+# libFuzzer brings a main of its own.
+$(B)/%_fuzz: $(B)/%_fuzz.o $(call objects,$(FUZZ_SOURCES) \
+  $(if $(filter fuzz,$(VARIANT)),,$(FUZZ_MAIN))) $(LIBSIM) $(needs)
+	$(call link,$(FUZZ_WRAPPED:%=-Wl,--wrap=%))
 
 $(B)/fortnight: $(B)/server/main.o $(needs)
 	$(call link)
@@ -189,4 +222,5 @@ $(B)/tests/clock/probe_posix: $(B)/tests/clock/probe_posix.o
 
 endif
 
--include $(patsubst %.c,$(B)/%.d,$(SOURCES) $(SIM) $(TESTS) $(BENCH) $(CLOCK) $(PROGRAMS))
+-include $(patsubst %.c,$(B)/%.d,$(SOURCES) $(SIM) $(TESTS) $(BENCH) $(CLOCK) $(PROGRAMS) \
+  $(FUZZ) $(FUZZ_SOURCES) $(FUZZ_MAIN))
