@@ -91,7 +91,8 @@ function takeLock(fd, path) {
     throw codeOf(error) === 'ENOENT'
       ? new Error(`${path} cannot be locked: the command flock (of util-linux) is missing`) : error;
   }
-  if (status === 1) throw refusal('EWOULDBLOCK', `${path} is in use by another process`);
+  if (status === 1) throw refusal('EWOULDBLOCK', `${path} is in use by another process: give each server`
+    + ' its own with --state DIR, or --ephemeral to keep nothing');
   if (status !== 0) throw new Error(`${path} cannot be locked: ${stderr.trim()}`);
 }
 

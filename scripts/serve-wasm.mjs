@@ -107,6 +107,7 @@ async function loadModule(file) {
 function print(events) {
   for (const event of events) {
     if (event.type === 'log') say(`${event.level}: ${event.text}`);
+    if (event.type === 'refused') say(`warning: ${event.text} (${event.peer})`);
   }
 }
 
@@ -139,9 +140,18 @@ async function main(args) {
     if (values.ephemeral) options.ephemeral = true;
     const state = resolve(values.state ?? defaultStatePath());
     const createModule = await loadModule(values.wasm);
+    /** @type {(port: number) => void} */
+    let isListening = () => {};
+    const listening = new Promise((/** @type {(port: number) => void} */ resolve) => { isListening = resolve; });
     const started = appliance = startAppliance({
-      createModule, options, onEvents: print, moduleOptions: { print: say, printErr: say },
+      createModule, options, moduleOptions: { print: say, printErr: say },
       openStore: () => openNodeStore(state),
+      onEvents: (events) => {
+        for (const event of events) {
+          if (event.type === 'listening') isListening(event.port);
+        }
+        print(events);
+      },
     });
     for (const name of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
       process.on(name, () => {
@@ -152,11 +162,12 @@ async function main(args) {
         started.stop();
       });
     }
-    const { type, address, ephemeral, port, ...published } = await started.ready;
+    const port = await Promise.race([listening, started.exited.then(() => started.ready).then(({ port }) => port)]);
     const path = values.control ?? defaultControlPath(port);
     control = await openControl({
       path, own: values.control === undefined, onCommand: (command) => started.command(command),
     });
+    const { type, address, ephemeral, port: _, ...published } = await started.ready;
     console.log(`ready ${JSON.stringify({ ...published, pid: process.pid, control: path,
       ...(!ephemeral && { state_folder: state }) })}`);
     const code = await started.exited;

@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { IMPORT, makeClock } from '../tests/clock/clock.mjs';
 
 const PROGRAM = fileURLToPath(new URL('serve-wasm.mjs', import.meta.url));
 const NATIVE = fileURLToPath(new URL('../build/native/fortnight', import.meta.url));
@@ -27,10 +28,12 @@ const run = (t, ...args) => start(t, process.execPath, [PROGRAM, ...args]);
  * @param {import('node:test').TestContext} t
  * @param {string} command
  * @param {string[]} args
+ * @param {Record<string, string>} [env]
  */
-function start(t, command, args) {
+function start(t, command, args, env = {}) {
   const child = spawn(command, args, {
-    stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, XDG_RUNTIME_DIR: scratch, XDG_STATE_HOME: scratch, STATE_DIRECTORY: '' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, XDG_RUNTIME_DIR: scratch, XDG_STATE_HOME: scratch, STATE_DIRECTORY: '', ...env },
   });
   t.after(() => child.kill('SIGKILL'));
   /** @type {string[]} */
@@ -123,7 +126,8 @@ test('the state outlives it: same identity, same hashes', { timeout: 20_000 }, a
   const before = await first.ready();
   const second = run(t, ...stateOf('kept'));
   assert.equal(await second.exit(), 7);
-  assert.deepEqual(second.errors, [`fortnight: ${join(scratch, 'kept')} is in use by another process`]);
+  assert.equal(second.errors.length, 1);
+  assert.match(second.errors[0], /^fortnight: .+kept is in use by another process: .+ --ephemeral/);
   const rotated = await control(before.control, { command: 'rotate', force: true });
   // No word to it: what was told is kept.
   first.child.kill('SIGKILL');
@@ -167,6 +171,27 @@ test('the native program takes it up, and gives it back', { timeout: 20_000 }, a
     if (i > 0) assert.equal(prev, createHash('sha256').update(lines[i - 1]).digest('hex'));
   });
   assert.ok(!existsSync(join(scratch, 'both/journal.jsonl.bad')));
+});
+
+test('before the clock is set it waits, and can be asked why', { timeout: 20_000 }, async (t) => {
+  const clock = makeClock(join(scratch, 'clock'));
+  t.after(() => clock.close());
+  clock.move(-40 * 365 * 86400);
+  const path = join(scratch, 'waiting.sock');
+  const program = start(t, process.execPath,
+    ['--import', IMPORT, PROGRAM, '--port', '0', '--ephemeral', '--control', path], clock.node);
+  while (!existsSync(path)) await new Promise((resolve) => { setTimeout(resolve, 20); });
+  const status = await control(path, { command: 'status' });
+  assert.equal(status.state, 'WAITING_FOR_TIME');
+  assert.equal(status.link, null);
+  assert.ok((await control(path, { command: 'rotate', force: true })).error);
+  clock.set(0);
+  // It looks again once a minute, and when it is asked to do something.
+  await control(path, { command: 'rotate' });
+  const ready = await program.ready();
+  assert.equal(ready.control, path);
+  assert.equal(ready.hashes.length, 2);
+  assert.ok(program.errors.some((line) => line.includes('WAITING_FOR_TIME')), program.errors.join('\n'));
 });
 
 test('a copy that is damaged is set aside, and told', { timeout: 20_000 }, async (t) => {

@@ -173,12 +173,23 @@ static const char *string_of(const cJSON *options, const char *name,
                                                       : otherwise;
 }
 
-/* Says that it serves, once it does: a clock that is not set yet, or a full
-   disk, can keep it from that for a while. */
+/* What was asked for is there: it may be commanded. */
+static void announce_socket(host *h) {
+  cJSON *event = cJSON_CreateObject();
+
+  cJSON_AddStringToObject(event, "type", "listening");
+  cJSON_AddStringToObject(event, "address", h->address);
+  cJSON_AddNumberToObject(event, "port", h->port);
+  cJSON_AddItemToArray(h->events, event);
+}
+
+/* Clients can connect, and the standby is published too: a clock that is not
+   set yet, or a full disk, can keep it from that for a while. */
 static void announce(host *h) {
   cJSON *event;
 
-  if (h->announced || !appliance_is_ready(h->appliance)) {
+  if (h->announced || !appliance_is_ready(h->appliance) ||
+      !appliance_is_settled(h->appliance)) {
     return;
   }
   h->announced = 1;
@@ -286,6 +297,7 @@ static int serve_by(host *h, appliance_config *config) {
   if (rv != 0) {
     return fail(h, rv);
   }
+  announce_socket(h);
   bad = h->store ? h->store->bad : 0;
   if (bad > 0) {
     snprintf(text, sizeof(text),

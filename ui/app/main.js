@@ -190,6 +190,7 @@ async function start(options = {}) {
 
 fortnight.addEventListener('state', () => {
   drawState();
+  if (fortnight.state === 'starting') certificates.refresh();
   if (fortnight.state !== 'stopped') return;
   log.add('info', 'Stopped');
   drawKept(true);

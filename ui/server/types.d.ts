@@ -100,6 +100,8 @@ export interface SessionEnd {
   reason: string;
 }
 
+/** The socket and the state are open; |ready| may still wait, for the clock say. */
+export type ListeningEvent = { type: 'listening'; address: string; port: number };
 export type ReadyEvent = { type: 'ready'; address: string; port: number; ephemeral: boolean }
   & Published & { url: string; link: string };
 export type CertificatesEvent = { type: 'certificates' } & Published;
@@ -118,7 +120,7 @@ export type SessionClosedEvent = { type: 'session-closed' } & SessionEnd;
 export type LogEvent = { type: 'log'; level: string; text: string };
 export type ErrorEvent = { type: 'error'; code: ErrorCode; text: string };
 export type ReplyEvent = { type: 'reply'; id: number; reply: any };
-export type ApplianceEvent = ReadyEvent | CertificatesEvent | StateEvent | JournalEvent
+export type ApplianceEvent = ListeningEvent | ReadyEvent | CertificatesEvent | StateEvent | JournalEvent
   | RefusedEvent | DocumentEvent | EphemeralEvent | SessionOpenedEvent | SessionClosedEvent
   | LogEvent | ErrorEvent | ReplyEvent;
 
