@@ -29,16 +29,36 @@ void serve_log(const char *level, const char *format, ...) {
   cJSON_Delete(event);
 }
 
+/* What to do about an error of the store, where its message does not say. */
+static const char *hint_of(int error) {
+  switch (error) {
+  case CM_ERR_STORE_LOCKED:
+    return ": give each server its own with --state DIR, or --ephemeral to "
+           "keep nothing";
+  case CM_ERR_STORE_BAD:
+    return ": put a copy of the folder in its place, if there is one; or move "
+           "it away to begin anew, and \"fortnight identity --restore\"";
+  case CM_ERR_STORE:
+    return "; mend that, or choose another folder with --state DIR";
+  default:
+    return "";
+  }
+}
+
+static int refuse_state(int error, const char *message) {
+  cli_complain("%s%s", message[0] ? message : cm_strerror(error),
+               hint_of(error));
+  return HOST_EXIT_STATE;
+}
+
 int serve_fail(const serve_host *h, int error) {
   char why[256];
 
-  if (h->store && h->store->message[0] &&
-      host_exit_code(error) == HOST_EXIT_STATE) {
-    cli_complain("%s", h->store->message);
-  } else {
-    host_explain(why, sizeof(why), error, h->options->address, h->port);
-    cli_complain("%s", why);
+  if (h->store && host_exit_code(error) == HOST_EXIT_STATE) {
+    return refuse_state(error, h->store->message);
   }
+  host_explain(why, sizeof(why), error, h->options->address, h->port);
+  cli_complain("%s", why);
   return (int)host_exit_code(error);
 }
 
@@ -93,25 +113,52 @@ static void open_journal(serve_host *h) {
   }
 }
 
+static int choose_state(serve_host *h) {
+  const char *state = h->options->state;
+  int n;
+
+  if (!state) {
+    n = cli_state_path(h->state_path, sizeof(h->state_path));
+  } else {
+    n = snprintf(h->state_path, sizeof(h->state_path), "%s", state);
+    n = n < (int)sizeof(h->state_path) ? 0 : -1;
+  }
+  if (n != 0) {
+    cli_complain("%s: give --state DIR, or --ephemeral to keep nothing",
+                 state ? "the state folder's path is too long"
+                       : "where is the state to be kept? HOME is not set");
+    return HOST_EXIT_STATE;
+  }
+  return 0;
+}
+
+/* Whether |name| is in the state folder. */
+static int is_there(const serve_host *h, const char *name) {
+  char path[SERVE_PATH_MAX + 32];
+
+  snprintf(path, sizeof(path), "%s/%s", h->state_path, name);
+  return access(path, F_OK) == 0;
+}
+
+/* All that there was has been set aside, by a process before this one.  Who
+   starts servers again and again would otherwise have a new identity by now,
+   and nobody would know. */
+static int is_lost(const serve_host *h) {
+  return !is_there(h, "state.0") && !is_there(h, "state.1") &&
+         (is_there(h, "state.0.bad") || is_there(h, "state.1.bad"));
+}
+
 static int open_state(serve_host *h) {
-  const cli_options *o = h->options;
+  char message[SERVE_PATH_MAX + 64];
   cm_store *posix;
   int rv;
 
-  h->store_fd = -1;
-  if (o->ephemeral) {
+  if (h->options->ephemeral) {
     return 0;
   }
-  if (o->state && strlen(o->state) >= sizeof(h->state_path)) {
-    cli_complain("--state is longer than %d octets", SERVE_PATH_MAX - 1);
-    return HOST_EXIT_OPTION;
-  }
-  if (o->state) {
-    snprintf(h->state_path, sizeof(h->state_path), "%s", o->state);
-  } else if (cli_state_path(h->state_path, sizeof(h->state_path)) != 0) {
-    cli_complain("where is the state to be kept? HOME is not set: give "
-                 "--state DIR, or --ephemeral to keep nothing");
-    return HOST_EXIT_STATE;
+  rv = choose_state(h);
+  if (rv != 0) {
+    return rv;
   }
   if (cli_state_make_parents(h->state_path) != 0) {
     cli_complain("the state folder %s cannot be made: %s; choose another with "
@@ -120,17 +167,20 @@ static int open_state(serve_host *h) {
     return HOST_EXIT_STATE;
   }
   rv = cm_store_open_posix(&posix, h->state_path, &cm_random_system);
-  if (rv == 0) {
+  if (rv == 0 && is_lost(h)) {
+    rv = CM_ERR_STORE_BAD;
+    snprintf(message, sizeof(message), "all of the state in %s was damaged",
+             h->state_path);
+    (void)refuse_state(rv, message);
+  } else if (rv == 0) {
     rv = cm_store_open_thread_posix(&h->store, posix);
+    if (rv != 0) {
+      (void)refuse_state(rv, "");
+    }
+  } else {
+    (void)refuse_state(rv, posix ? posix->message : "");
   }
   if (rv != 0) {
-    const char *message = posix ? posix->message : "";
-
-    cli_complain("%s%s", message[0] ? message : cm_strerror(rv),
-                 rv == CM_ERR_STORE_LOCKED
-                     ? ": give each server its own with --state DIR, or "
-                       "--ephemeral to keep nothing"
-                     : "");
     cm_store_close(posix);
     return HOST_EXIT_STATE;
   }
