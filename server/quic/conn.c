@@ -96,12 +96,39 @@ static int on_tx_key(ngtcp2_conn *ngtcp2, ngtcp2_encryption_level level,
   return NGTCP2_ERR_CALLBACK_FAILURE;
 }
 
+/* Gives the client a token for its next connection from |remote|.  It can do
+   without, so nothing that goes wrong here matters. */
+static void give_token(quic_conn *conn, const ngtcp2_addr *remote) {
+  uint8_t token[ADDRESS_TOKEN_MAX];
+  size_t len =
+      quic_endpoint_new_token(conn->endpoint, token, remote, conn->now);
+
+  if (len) {
+    (void)ngtcp2_conn_submit_new_token(conn->ngtcp2, token, len);
+  }
+}
+
 static int on_handshake_completed(ngtcp2_conn *ngtcp2, void *user_data) {
   quic_conn *conn = user_data;
-  (void)ngtcp2;
 
   conn->end.established = 1;
   quic_endpoint_established(conn->endpoint, conn);
+  give_token(conn, &ngtcp2_conn_get_path2(ngtcp2)->remote);
+  return 0;
+}
+
+static int on_path_validation(ngtcp2_conn *ngtcp2, uint32_t flags,
+                              const ngtcp2_path *path,
+                              const ngtcp2_path *fallback_path,
+                              ngtcp2_path_validation_result res,
+                              void *user_data) {
+  (void)ngtcp2;
+  (void)fallback_path;
+
+  if (res == NGTCP2_PATH_VALIDATION_RESULT_SUCCESS &&
+      (flags & NGTCP2_PATH_VALIDATION_FLAG_NEW_TOKEN)) {
+    give_token(user_data, &path->remote);
+  }
   return 0;
 }
 
@@ -298,6 +325,7 @@ int quic_conn_new(quic_conn **pconn, const quic_conn_config *config,
       .get_new_connection_id2 = on_new_connection_id,
       .remove_connection_id = on_remove_connection_id,
       .update_key = ngtcp2_crypto_update_key_cb,
+      .path_validation = on_path_validation,
       .stream_reset = on_stream_reset,
       .recv_stop_sending = on_stop_sending,
       .extend_max_local_streams_bidi = on_streams_bidi,
@@ -328,7 +356,7 @@ int quic_conn_new(quic_conn **pconn, const quic_conn_config *config,
   conn->nservices = config->nservices;
   conn->number = config->number;
   conn->now = now;
-  conn->original_dcid = hd->dcid;
+  conn->client_dcid = hd->dcid;
   conn->ready_tail = &conn->ready_head;
   conn->datagram_tail = &conn->datagram_head;
   conn->timer.index = TIMER_NOT_QUEUED;
@@ -339,8 +367,15 @@ int quic_conn_new(quic_conn **pconn, const quic_conn_config *config,
   settings.initial_ts = now;
   settings.handshake_timeout = limits->handshake_timeout;
   settings.rand_ctx.native_handle = (void *)(uintptr_t)config->random;
-  /* Not |hd|'s token: ngtcp2 would take it as proof of the client's address
-     and send as much as it likes, and we never gave one out. */
+  if (config->address != ADDRESS_UNKNOWN) {
+    /* ngtcp2 takes any token as proof of the client's address, and sends as
+       much as it likes. */
+    settings.token = hd->token;
+    settings.tokenlen = hd->tokenlen;
+    settings.token_type = config->address == ADDRESS_BY_RETRY
+                              ? NGTCP2_TOKEN_TYPE_RETRY
+                              : NGTCP2_TOKEN_TYPE_NEW_TOKEN;
+  }
 
   ngtcp2_transport_params_default(&params);
   params.initial_max_stream_data_bidi_local = limits->stream_window;
@@ -355,6 +390,11 @@ int quic_conn_new(quic_conn **pconn, const quic_conn_config *config,
   params.active_connection_id_limit = 4;
   params.original_dcid = hd->dcid;
   params.original_dcid_present = 1;
+  if (config->address == ADDRESS_BY_RETRY) {
+    params.original_dcid = config->odcid;
+    params.retry_scid = hd->dcid;
+    params.retry_scid_present = 1;
+  }
   params.stateless_reset_token_present = 1;
   if (ngtcp2_crypto_generate_stateless_reset_token(
           params.stateless_reset_token, conn->reset_secret,
@@ -401,10 +441,19 @@ static void end_protocol(quic_conn *conn) {
   }
 }
 
+/* From QUIC_CONN_OPEN to another state. */
+static void leave_open(quic_conn *conn, quic_conn_state state) {
+  if (conn->state == QUIC_CONN_OPEN) {
+    quic_endpoint_ended(conn->endpoint, conn);
+  }
+  conn->state = state;
+}
+
 void quic_conn_free(quic_conn *conn) {
   const ngtcp2_mem *mem = conn->mem;
 
   end_protocol(conn);
+  leave_open(conn, QUIC_CONN_DEAD);
   ngtcp2_conn_del(conn->ngtcp2);
   tls_session_free(conn->tls);
   while (conn->streams) {
@@ -418,7 +467,7 @@ void quic_conn_free(quic_conn *conn) {
 static void drain(quic_conn *conn, uint64_t now) {
   const ngtcp2_ccerr *ccerr = ngtcp2_conn_get_ccerr2(conn->ngtcp2);
 
-  conn->state = QUIC_CONN_DRAINING;
+  leave_open(conn, QUIC_CONN_DRAINING);
   conn->close_deadline = now + 3 * ngtcp2_conn_get_pto2(conn->ngtcp2);
   conn->end.by_peer = 1;
   conn->end.type = ccerr->type;
@@ -446,25 +495,36 @@ static void close_for(quic_conn *conn, int liberr, uint64_t now) {
   quic_conn_close(conn, &ccerr, now);
 }
 
-void quic_conn_read(quic_conn *conn, const ngtcp2_path *path,
-                    const ngtcp2_pkt_info *pi, const uint8_t *data, size_t len,
-                    uint64_t now) {
+/* Says CONNECTION_CLOSE again, to fewer and fewer packets (RFC 9000 section
+   10.2.1), and never more than three times what came (section 8.1). */
+static void read_closing(quic_conn *conn, size_t len) {
+  conn->close_credit += 3 * len;
+  if (++conn->close_received < conn->close_next ||
+      conn->close_credit < conn->close_packet_len) {
+    return;
+  }
+  conn->close_credit -= conn->close_packet_len;
+  conn->close_received = 0;
+  conn->close_next *= 2;
+  conn->close_due = 1;
+  quic_conn_wake(conn);
+}
+
+int quic_conn_read(quic_conn *conn, const ngtcp2_path *path,
+                   const ngtcp2_pkt_info *pi, const uint8_t *data, size_t len,
+                   uint64_t now) {
   int rv;
 
   conn->now = now;
   if (conn->state == QUIC_CONN_CLOSING) {
-    /* Said again to fewer and fewer packets (RFC 9000 section 10.2.1). */
-    if (++conn->close_received >= conn->close_next) {
-      conn->close_next *= 2;
-      conn->close_due = 1;
-      quic_conn_wake(conn);
-    }
-    return;
+    read_closing(conn, len);
+    return 0;
   }
   if (conn->state != QUIC_CONN_OPEN) {
-    return;
+    return 0;
   }
   rv = ngtcp2_conn_read_pkt(conn->ngtcp2, path, pi, data, len, now);
+  quic_conn_wake(conn);
   switch (rv) {
   case 0:
     if (conn->ccerr_set) {
@@ -475,14 +535,17 @@ void quic_conn_read(quic_conn *conn, const ngtcp2_path *path,
     drain(conn, now);
     break;
   case NGTCP2_ERR_RETRY:
+    conn->retried = 1;
+    leave_open(conn, QUIC_CONN_DEAD);
+    return QUIC_ERR_RETRY;
   case NGTCP2_ERR_DROP_CONN:
-    conn->state = QUIC_CONN_DEAD;
+    leave_open(conn, QUIC_CONN_DEAD);
     break;
   default:
     close_for(conn, rv, now);
     break;
   }
-  quic_conn_wake(conn);
+  return 0;
 }
 
 /* When the protocol has something to do. */
@@ -530,7 +593,7 @@ void quic_conn_expire(quic_conn *conn, uint64_t now) {
   case NGTCP2_ERR_HANDSHAKE_TIMEOUT:
     /* Closed in silence (RFC 9000 section 10.1). */
     conn->end.idle = 1;
-    conn->state = QUIC_CONN_DEAD;
+    leave_open(conn, QUIC_CONN_DEAD);
     break;
   default:
     close_for(conn, rv, now);
@@ -552,7 +615,7 @@ void quic_conn_close(quic_conn *conn, const ngtcp2_ccerr *ccerr, uint64_t now) {
   conn->end.type = ccerr->type;
   conn->end.error_code = ccerr->error_code;
   end_protocol(conn);
-  conn->state = QUIC_CONN_DEAD;
+  leave_open(conn, QUIC_CONN_DEAD);
   conn->close_packet =
       conn->mem->malloc(CLOSE_PACKET_MAX, conn->mem->user_data);
   if (!conn->close_packet) {

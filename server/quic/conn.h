@@ -9,6 +9,7 @@
 #define SERVER_QUIC_CONN_H
 
 #include "certmgr/random.h"
+#include "server/quic/address_token.h"
 #include "server/quic/send_queue.h"
 #include "server/quic/timer_heap.h"
 #include "server/tls.h"
@@ -28,6 +29,8 @@
 #define QUIC_ERR_TOO_LARGE (-704)
 /* The stream or connection is past the point where this is possible. */
 #define QUIC_ERR_STATE (-705)
+/* The client must show first that it is at its address. */
+#define QUIC_ERR_RETRY (-706)
 
 /* Octets in each connection ID that we issue. */
 #define QUIC_SCIDLEN 16
@@ -201,9 +204,9 @@ struct quic_conn {
   quic_conn_end end;
   uint64_t number;
   uint64_t now;
-  /* The Destination Connection ID of the client's first Initial.  ngtcp2 knows
+  /* The Destination Connection ID of the Initial that made it.  ngtcp2 knows
      it too, but only once it could decrypt an Initial. */
-  ngtcp2_cid original_dcid;
+  ngtcp2_cid client_dcid;
 
   quic_stream *streams;
   /* The ring of streams with octets to send; served from its head. */
@@ -224,6 +227,8 @@ struct quic_conn {
   ngtcp2_path_storage close_path;
   uint64_t close_deadline;
   uint64_t close_received, close_next;
+  /* Octets that may be sent to an address that was never validated. */
+  uint64_t close_credit;
   int close_due;
 
   /* Kept by the endpoint. */
@@ -231,6 +236,10 @@ struct quic_conn {
   quic_conn *dirty_next;
   int dirty;
   quic_conn *all_next, **all_link;
+  /* Counts this among the handshakes that are open; NULL: none. */
+  uint16_t *handshake_place;
+  /* A Retry took its place. */
+  int retried;
 };
 
 typedef struct quic_conn_config {
@@ -243,6 +252,10 @@ typedef struct quic_conn_config {
   tls_context *tls;
   uint64_t number;
   ngtcp2_cid scid;
+  /* What the Initial's token was worth; the Destination Connection ID of
+     before the Retry. */
+  address_verdict address;
+  ngtcp2_cid odcid;
   const uint8_t *reset_secret; /* QUIC_RESET_SECRETLEN octets, copied */
 } quic_conn_config;
 
@@ -254,10 +267,11 @@ int quic_conn_new(quic_conn **pconn, const quic_conn_config *config,
 
 void quic_conn_free(quic_conn *conn);
 
-/* Reads one packet. The state may change; nothing is written. */
-void quic_conn_read(quic_conn *conn, const ngtcp2_path *path,
-                    const ngtcp2_pkt_info *pi, const uint8_t *data, size_t len,
-                    uint64_t now);
+/* Reads one packet. The state may change; nothing is written.  0, or
+   QUIC_ERR_RETRY: the connection is dead, a Retry is the answer. */
+int quic_conn_read(quic_conn *conn, const ngtcp2_path *path,
+                   const ngtcp2_pkt_info *pi, const uint8_t *data, size_t len,
+                   uint64_t now);
 
 /* When quic_conn_expire() is to be called; UINT64_MAX: never. */
 uint64_t quic_conn_deadline(const quic_conn *conn);

@@ -2,30 +2,19 @@
 #include "server/quic/endpoint.h"
 
 #include "server/quic/cid_table.h"
+#include "server/quic/stateless.h"
 
 #include <stddef.h>
 #include <string.h>
-
-/* Answers to packets that belong to no connection, waiting for a slot. */
-#define STATELESS_MAX 32
-#define STATELESS_LEN 128
-
-/* A stateless reset must be smaller than what it answers, or two endpoints
-   could answer each other for ever (RFC 9000 section 10.3.3); below 41 octets
-   it would look like one. */
-#define RESET_TRIGGER_MIN 43
-#define RESET_LEN_MAX 64
 
 #define SCIDS_MAX 64
 
 /* RFC 8446 section 6. */
 #define ALERT_CERTIFICATE_REVOKED 44
 
-typedef struct stateless {
-  udp_address remote, local;
-  size_t len;
-  uint8_t data[STATELESS_LEN];
-} stateless;
+/* Where handshakes are counted by address.  Two that meet in one place are
+   counted together; which ones do is a secret. */
+#define PLACES 4096
 
 struct quic_endpoint {
   quic_endpoint_config config;
@@ -37,9 +26,12 @@ struct quic_endpoint {
   quic_conn *dirty_head, **dirty_tail;
   uint64_t next_number;
   int shut;
-  uint8_t reset_secret[QUIC_RESET_SECRETLEN];
-  stateless stateless[STATELESS_MAX];
-  size_t nstateless;
+  /* QUIC_CONN_OPEN; those of them in their handshake; and by address. */
+  size_t nopen, nhandshakes;
+  uint16_t places[PLACES];
+  uint64_t place_key[2];
+  address_tokens tokens;
+  stateless stateless;
   quic_endpoint_counters counters;
 };
 
@@ -62,7 +54,9 @@ int quic_endpoint_new(quic_endpoint **pendpoint,
                       const quic_endpoint_config *config, tls_context *tls) {
   const ngtcp2_mem *mem = config->mem ? config->mem : ngtcp2_mem_default();
   uint8_t key[CID_TABLE_KEYLEN];
+  quic_endpoint_keys keys;
   quic_endpoint *endpoint;
+  int rv;
 
   *pendpoint = NULL;
   endpoint = mem->calloc(1, sizeof(*endpoint), mem->user_data);
@@ -72,11 +66,31 @@ int quic_endpoint_new(quic_endpoint **pendpoint,
   endpoint->config = *config;
   endpoint->config.mem = mem;
   endpoint->dirty_tail = &endpoint->dirty_head;
-  if (fill_random(endpoint, key, sizeof(key)) != 0 ||
-      fill_random(endpoint, endpoint->reset_secret,
-                  sizeof(endpoint->reset_secret)) != 0) {
+  if (config->keys) {
+    keys = *config->keys;
+    rv = 0;
+  } else {
+    rv = fill_random(endpoint, &keys, sizeof(keys));
+  }
+  if (rv != 0 || fill_random(endpoint, key, sizeof(key)) != 0 ||
+      fill_random(endpoint, endpoint->place_key, sizeof(endpoint->place_key)) !=
+          0) {
     mem->free(endpoint, mem->user_data);
     return QUIC_ERR_FAILED;
+  }
+  address_tokens_init(&endpoint->tokens, keys.token, config->token_clock);
+  stateless_init(&endpoint->stateless, config->random, keys.reset);
+  ngtcp2_secure_clear(&keys, sizeof(keys));
+  endpoint->config.keys = NULL;
+  if (!config->retry_above) {
+    endpoint->config.retry_above = QUIC_RETRY_ABOVE;
+  }
+  if (!config->handshakes_max) {
+    endpoint->config.handshakes_max = QUIC_HANDSHAKES_MAX;
+  }
+  if (!config->handshakes_per_address) {
+    endpoint->config.handshakes_per_address =
+        (endpoint->config.handshakes_max + 1) / 2;
   }
   cid_table_init(&endpoint->cids, key, mem);
   timer_heap_init(&endpoint->timers, mem);
@@ -94,7 +108,7 @@ static void forget_cids(quic_endpoint *endpoint, quic_conn *conn) {
     for (i = 0; i < n; ++i) {
       cid_table_remove(&endpoint->cids, &scids[i]);
     }
-    cid_table_remove(&endpoint->cids, &conn->original_dcid);
+    cid_table_remove(&endpoint->cids, &conn->client_dcid);
     return;
   }
   /* Far more than ngtcp2 keeps; but a dangling entry must never be. */
@@ -124,6 +138,11 @@ static void free_conn(quic_endpoint *endpoint, quic_conn *conn) {
 }
 
 static void reap(quic_endpoint *endpoint, quic_conn *conn) {
+  if (conn->retried) {
+    /* It is not over, it begins again. */
+    free_conn(endpoint, conn);
+    return;
+  }
   if (!conn->end.established) {
     ++endpoint->counters.handshakes_failed;
   }
@@ -146,7 +165,8 @@ void quic_endpoint_free(quic_endpoint *endpoint) {
   timer_heap_free(&endpoint->timers);
   cid_table_free(&endpoint->cids);
   tls_context_unref(endpoint->tls);
-  ngtcp2_secure_clear(endpoint->reset_secret, sizeof(endpoint->reset_secret));
+  address_tokens_clear(&endpoint->tokens);
+  stateless_clear(&endpoint->stateless);
   mem->free(endpoint, mem->user_data);
 }
 
@@ -157,111 +177,96 @@ void quic_endpoint_set_tls(quic_endpoint *endpoint, tls_context *tls) {
 
 /* ---- In ---- */
 
-static stateless *next_stateless(quic_endpoint *endpoint,
-                                 const udp_datagram *in) {
-  stateless *answer;
+/* Where the handshakes of |remote|'s network are counted. */
+static uint16_t *place_of(quic_endpoint *endpoint, const udp_address *remote) {
+  const uint64_t *key = endpoint->place_key;
+  uint64_t network = 0;
 
-  if (endpoint->nstateless == STATELESS_MAX) {
-    return NULL;
+  if (remote->sa.sa_family == AF_INET6) {
+    memcpy(&network, &remote->in6.sin6_addr, sizeof(network));
+    if (IN6_IS_ADDR_V4MAPPED(&remote->in6.sin6_addr)) {
+      memcpy(&network, (const uint8_t *)&remote->in6.sin6_addr + 12, 4);
+    }
+  } else {
+    memcpy(&network, &remote->in.sin_addr, 4);
   }
-  answer = &endpoint->stateless[endpoint->nstateless];
-  answer->remote = in->remote;
-  answer->local = in->local;
-  return answer;
+  network = (network ^ key[0]) * (key[1] | 1);
+  network ^= network >> 32;
+  network *= key[0] | 1;
+  return &endpoint->places[(network >> 40) % PLACES];
 }
 
-static void negotiate_version(quic_endpoint *endpoint, const udp_datagram *in,
-                              const ngtcp2_version_cid *vc) {
-  static const uint32_t versions[] = {NGTCP2_PROTO_VER_V1, NGTCP2_PROTO_VER_V2};
-  stateless *answer;
-  uint8_t unused;
-  ngtcp2_ssize n;
+static int send_retry(quic_endpoint *endpoint, const udp_datagram *in,
+                      const ngtcp2_path *path, const ngtcp2_pkt_hd *hd,
+                      uint64_t now) {
+  uint8_t token[ADDRESS_TOKEN_MAX];
+  ngtcp2_cid scid;
+  size_t len;
 
-  /* RFC 9000 section 6.1; smaller ones would be amplified. */
-  if (in->len < NGTCP2_MAX_UDP_PAYLOAD_SIZE) {
-    ++endpoint->counters.packets_dropped;
-    return;
+  scid.datalen = QUIC_SCIDLEN;
+  if (fill_random(endpoint, scid.data, QUIC_SCIDLEN) != 0) {
+    return 0;
   }
-  answer = next_stateless(endpoint, in);
-  if (!answer || fill_random(endpoint, &unused, 1) != 0) {
-    ++endpoint->counters.packets_dropped;
-    return;
+  len = address_token_for_retry(&endpoint->tokens, token, hd->version,
+                                &path->remote, &scid, &hd->dcid, now);
+  if (len == 0 ||
+      !stateless_retry(&endpoint->stateless, in, hd, &scid, token, len)) {
+    return 0;
   }
-  n = ngtcp2_pkt_write_version_negotiation(
-      answer->data, sizeof(answer->data), unused, vc->scid, vc->scidlen,
-      vc->dcid, vc->dcidlen, versions, sizeof(versions) / sizeof(versions[0]));
-  if (n <= 0) {
-    ++endpoint->counters.packets_dropped;
-    return;
-  }
-  answer->len = (size_t)n;
-  ++endpoint->nstateless;
-  ++endpoint->counters.version_negotiations;
+  ++endpoint->counters.retries_sent;
+  return 1;
 }
 
-static void reset_stateless(quic_endpoint *endpoint, const udp_datagram *in,
-                            const ngtcp2_version_cid *vc) {
-  uint8_t unpredictable[RESET_LEN_MAX];
-  ngtcp2_stateless_reset_token token;
-  ngtcp2_cid cid;
-  stateless *answer;
-  size_t randlen;
-  ngtcp2_ssize n;
-
-  if (in->len < RESET_TRIGGER_MIN || vc->dcidlen > NGTCP2_MAX_CIDLEN) {
-    ++endpoint->counters.packets_dropped;
-    return;
-  }
-  answer = next_stateless(endpoint, in);
-  randlen = in->len - 1 - sizeof(token.data);
-  if (randlen > sizeof(unpredictable) - sizeof(token.data)) {
-    randlen = sizeof(unpredictable) - sizeof(token.data);
-  }
-  ngtcp2_cid_init(&cid, vc->dcid, vc->dcidlen);
-  if (!answer || fill_random(endpoint, unpredictable, randlen) != 0 ||
-      ngtcp2_crypto_generate_stateless_reset_token(
-          token.data, endpoint->reset_secret, sizeof(endpoint->reset_secret),
-          &cid) != 0) {
-    ++endpoint->counters.packets_dropped;
-    return;
-  }
-  n = ngtcp2_pkt_write_stateless_reset2(answer->data, sizeof(answer->data),
-                                        &token, unpredictable, randlen);
-  if (n <= 0) {
-    ++endpoint->counters.packets_dropped;
-    return;
-  }
-  answer->len = (size_t)n;
-  ++endpoint->nstateless;
-  ++endpoint->counters.stateless_resets;
+static int has_room(quic_endpoint *endpoint, const udp_address *remote) {
+  return endpoint->nconns < endpoint->config.connections_max &&
+         endpoint->nhandshakes < endpoint->config.handshakes_max &&
+         *place_of(endpoint, remote) < endpoint->config.handshakes_per_address;
 }
 
 /* NULL if the packet asks for no connection or there is no room for one. */
 static quic_conn *accept_conn(quic_endpoint *endpoint, const udp_datagram *in,
                               const ngtcp2_path *path, uint64_t now) {
+  quic_endpoint_counters *counters = &endpoint->counters;
   quic_conn_config config;
   ngtcp2_pkt_hd hd;
   quic_conn *conn;
 
   if (endpoint->shut || ngtcp2_accept(&hd, in->data, in->len) != 0) {
-    ++endpoint->counters.packets_dropped;
+    ++counters->packets_dropped;
     return NULL;
   }
   memset(&config, 0, sizeof(config));
   config.scid.datalen = QUIC_SCIDLEN;
-  if (endpoint->nconns >= endpoint->config.connections_max) {
-    ++endpoint->counters.connections_refused;
+  if (!has_room(endpoint, &in->remote)) {
+    ++counters->connections_refused;
+    return NULL;
+  }
+  config.address = address_token_check(&endpoint->tokens, &config.odcid, &hd,
+                                       &path->remote, now);
+  if (config.address == ADDRESS_REFUSED) {
+    stateless_refuse(&endpoint->stateless, in, &hd, NGTCP2_INVALID_TOKEN, now);
+    ++counters->tokens_refused;
     return NULL;
   }
   if ((endpoint->config.on_initial &&
        endpoint->config.on_initial(endpoint->config.user) != 0) ||
       !endpoint->tls) {
-    ++endpoint->counters.initials_ignored;
+    ++counters->initials_ignored;
+    return NULL;
+  }
+  if (config.address != ADDRESS_UNKNOWN) {
+    ++counters->tokens_accepted;
+  } else if (endpoint->config.retry == QUIC_RETRY_ALWAYS ||
+             (endpoint->config.retry == QUIC_RETRY_WHEN_BUSY &&
+              endpoint->nhandshakes >= endpoint->config.retry_above)) {
+    if (!send_retry(endpoint, in, path, &hd, now)) {
+      ++counters->connections_refused;
+    }
     return NULL;
   }
   if (timer_heap_reserve(&endpoint->timers, endpoint->nconns + 1) != 0 ||
       fill_random(endpoint, config.scid.data, QUIC_SCIDLEN) != 0) {
-    ++endpoint->counters.connections_refused;
+    ++counters->connections_refused;
     return NULL;
   }
   config.endpoint = endpoint;
@@ -272,9 +277,9 @@ static quic_conn *accept_conn(quic_endpoint *endpoint, const udp_datagram *in,
   config.nservices = endpoint->config.nservices;
   config.tls = endpoint->tls;
   config.number = ++endpoint->next_number;
-  config.reset_secret = endpoint->reset_secret;
+  config.reset_secret = endpoint->stateless.reset_secret;
   if (quic_conn_new(&conn, &config, path, &hd, now) != 0) {
-    ++endpoint->counters.connections_refused;
+    ++counters->connections_refused;
     return NULL;
   }
   conn->all_next = endpoint->conns;
@@ -283,51 +288,62 @@ static quic_conn *accept_conn(quic_endpoint *endpoint, const udp_datagram *in,
     endpoint->conns->all_link = &conn->all_next;
   }
   endpoint->conns = conn;
+  conn->handshake_place = place_of(endpoint, &in->remote);
+  ++*conn->handshake_place;
+  ++endpoint->nhandshakes;
+  ++endpoint->nopen;
   ++endpoint->nconns;
   /* A ClientHello may span several Initials, and all of them carry the ID
      that the client chose. */
   if (cid_table_insert(&endpoint->cids, &hd.dcid, conn) != 0 ||
       cid_table_insert(&endpoint->cids, &config.scid, conn) != 0) {
     free_conn(endpoint, conn);
-    ++endpoint->counters.connections_refused;
+    ++counters->connections_refused;
     return NULL;
   }
-  ++endpoint->counters.connections_accepted;
+  ++counters->connections_accepted;
   return conn;
 }
 
 static void receive_one(quic_endpoint *endpoint, udp_datagram *in,
                         uint64_t now) {
+  quic_endpoint_counters *counters = &endpoint->counters;
   ngtcp2_version_cid vc;
-  ngtcp2_path path;
   ngtcp2_pkt_info pi;
+  ngtcp2_path path;
+  ngtcp2_pkt_hd hd;
   quic_conn *conn;
   int rv;
 
-  ++endpoint->counters.datagrams_received;
-  endpoint->counters.octets_received += in->len;
+  ++counters->datagrams_received;
+  counters->octets_received += in->len;
   if (in->len == 0) {
-    ++endpoint->counters.packets_dropped;
+    ++counters->packets_dropped;
     return;
   }
   rv = ngtcp2_pkt_decode_version_cid(&vc, in->data, in->len, QUIC_SCIDLEN);
-  if (rv == NGTCP2_ERR_VERSION_NEGOTIATION) {
-    negotiate_version(endpoint, in, &vc);
-    return;
-  }
   if (rv != 0) {
-    ++endpoint->counters.packets_dropped;
+    if (rv == NGTCP2_ERR_VERSION_NEGOTIATION &&
+        stateless_negotiate(&endpoint->stateless, in, &vc)) {
+      ++counters->version_negotiations;
+    } else {
+      ++counters->packets_dropped;
+    }
     return;
   }
   memset(&path, 0, sizeof(path));
   ngtcp2_addr_init(&path.local, &in->local.sa, udp_address_len(&in->local));
   ngtcp2_addr_init(&path.remote, &in->remote.sa, udp_address_len(&in->remote));
   conn = cid_table_find(&endpoint->cids, vc.dcid, vc.dcidlen);
-  if (!conn) {
-    if ((in->data[0] & 0x80) == 0) {
-      reset_stateless(endpoint, in, &vc);
-      return;
+  if (!conn && (in->data[0] & 0x80) == 0) {
+    if (stateless_reset(&endpoint->stateless, in, &vc, now)) {
+      ++counters->stateless_resets;
+    } else {
+      ++counters->packets_dropped;
     }
+    return;
+  }
+  if (!conn) {
     conn = accept_conn(endpoint, in, &path, now);
     if (!conn) {
       return;
@@ -335,7 +351,11 @@ static void receive_one(quic_endpoint *endpoint, udp_datagram *in,
   }
   memset(&pi, 0, sizeof(pi));
   pi.ecn = in->ecn;
-  quic_conn_read(conn, &path, &pi, in->data, in->len, now);
+  if (quic_conn_read(conn, &path, &pi, in->data, in->len, now) ==
+          QUIC_ERR_RETRY &&
+      ngtcp2_accept(&hd, in->data, in->len) == 0) {
+    send_retry(endpoint, in, &path, &hd, now);
+  }
 }
 
 void quic_endpoint_receive(quic_endpoint *endpoint, udp_batch *in,
@@ -377,29 +397,11 @@ static quic_conn *pop_dirty(quic_endpoint *endpoint) {
   return conn;
 }
 
-static void send_stateless(quic_endpoint *endpoint, udp_batch *out) {
-  size_t i;
-
-  for (i = 0; i < endpoint->nstateless && out->count < out->capacity; ++i) {
-    const stateless *answer = &endpoint->stateless[i];
-    udp_datagram *slot = &out->datagrams[out->count++];
-
-    slot->remote = answer->remote;
-    slot->local = answer->local;
-    slot->ecn = 0;
-    slot->len = answer->len;
-    memcpy(slot->data, answer->data, answer->len);
-  }
-  endpoint->nstateless -= i;
-  memmove(endpoint->stateless, endpoint->stateless + i,
-          endpoint->nstateless * sizeof(endpoint->stateless[0]));
-}
-
 int quic_endpoint_send(quic_endpoint *endpoint, udp_batch *out, uint64_t now) {
   size_t i, first = out->count;
 
   expire(endpoint, now);
-  send_stateless(endpoint, out);
+  stateless_send(&endpoint->stateless, out);
   while (endpoint->dirty_head && out->count < out->capacity) {
     quic_conn *conn = pop_dirty(endpoint);
 
@@ -420,7 +422,7 @@ int quic_endpoint_send(quic_endpoint *endpoint, udp_batch *out, uint64_t now) {
     endpoint->counters.octets_sent += out->datagrams[i].len;
   }
   endpoint->counters.datagrams_sent += out->count - first;
-  return endpoint->dirty_head != NULL || endpoint->nstateless != 0;
+  return endpoint->dirty_head != NULL || endpoint->stateless.count != 0;
 }
 
 uint64_t quic_endpoint_deadline(const quic_endpoint *endpoint) {
@@ -480,13 +482,11 @@ int quic_endpoint_holds_certificate(const quic_endpoint *endpoint,
 }
 
 size_t quic_endpoint_connections(const quic_endpoint *endpoint) {
-  const quic_conn *conn;
-  size_t n = 0;
+  return endpoint->nopen;
+}
 
-  for (conn = endpoint->conns; conn; conn = conn->all_next) {
-    n += conn->state == QUIC_CONN_OPEN;
-  }
-  return n;
+size_t quic_endpoint_handshakes(const quic_endpoint *endpoint) {
+  return endpoint->nhandshakes;
 }
 
 const quic_endpoint_counters *
@@ -515,7 +515,25 @@ void quic_endpoint_wake(quic_endpoint *endpoint, quic_conn *conn) {
   endpoint->dirty_tail = &conn->dirty_next;
 }
 
+static void leave_handshake(quic_endpoint *endpoint, quic_conn *conn) {
+  if (conn->handshake_place) {
+    --*conn->handshake_place;
+    conn->handshake_place = NULL;
+    --endpoint->nhandshakes;
+  }
+}
+
 void quic_endpoint_established(quic_endpoint *endpoint, quic_conn *conn) {
-  (void)conn;
+  leave_handshake(endpoint, conn);
   ++endpoint->counters.handshakes_completed;
+}
+
+void quic_endpoint_ended(quic_endpoint *endpoint, quic_conn *conn) {
+  leave_handshake(endpoint, conn);
+  --endpoint->nopen;
+}
+
+size_t quic_endpoint_new_token(const quic_endpoint *endpoint, uint8_t *dest,
+                               const ngtcp2_addr *remote, uint64_t now) {
+  return address_token_for_later(&endpoint->tokens, dest, remote, now);
 }

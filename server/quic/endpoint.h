@@ -10,6 +10,7 @@
 #define SERVER_QUIC_ENDPOINT_H
 
 #include "certmgr/random.h"
+#include "server/quic/address_token.h"
 #include "server/quic/conn.h"
 #include "server/quic/protocol.h"
 #include "server/tls.h"
@@ -32,7 +33,36 @@ typedef struct quic_endpoint_counters {
   uint64_t handshakes_failed;
   uint64_t version_negotiations;
   uint64_t stateless_resets;
+  uint64_t retries_sent;
+  /* Initials whose token showed that the client is at its address, and those
+     that were refused with INVALID_TOKEN. */
+  uint64_t tokens_accepted;
+  uint64_t tokens_refused;
 } quic_endpoint_counters;
+
+/*
+ * When a client has to show that it can be reached at its address before
+ * anything is allocated for it (RFC 9000 section 8.1.2).  It costs a round
+ * trip, unless the client has a token from an earlier connection.
+ */
+typedef enum quic_retry {
+  /* While more than |retry_above| handshakes are open. */
+  QUIC_RETRY_WHEN_BUSY,
+  QUIC_RETRY_ALWAYS,
+  /* Only where the first packet of a ClientHello has none of its beginning:
+     nothing of it can be kept for an unknown address. */
+  QUIC_RETRY_NEVER
+} quic_retry;
+
+#define QUIC_RETRY_ABOVE 256
+#define QUIC_HANDSHAKES_MAX 2048
+
+/* Secrets that outlive connections.  Where a host keeps them, peers of before
+   a restart are told that their connections are gone, and tokens stay good. */
+typedef struct quic_endpoint_keys {
+  uint8_t token[ADDRESS_TOKEN_KEYLEN];
+  uint8_t reset[QUIC_RESET_SECRETLEN];
+} quic_endpoint_keys;
 
 typedef struct quic_endpoint_config {
   /* NULL: malloc and friends. */
@@ -44,6 +74,18 @@ typedef struct quic_endpoint_config {
   const quic_service *services;
   size_t nservices;
   size_t connections_max;
+  quic_retry retry;
+  /* 0: QUIC_RETRY_ABOVE. */
+  size_t retry_above;
+  /* Handshakes that may be open at once; 0: QUIC_HANDSHAKES_MAX. */
+  size_t handshakes_max;
+  /* From one IPv4 address, or one /64 of IPv6; 0: half of |handshakes_max|. */
+  size_t handshakes_per_address;
+  /* NULL: drawn from |random|.  Copied. */
+  const quic_endpoint_keys *keys;
+  /* What to add to |now| for a time that goes on over restarts; with |keys|,
+     or tokens of before one could be good for too long.  Nanoseconds. */
+  uint64_t token_clock;
   /*
    * Asked for each Initial that would open a connection, before anything is
    * allocated for it: 0 lets it, anything else drops it in silence.  It may
@@ -114,6 +156,9 @@ void quic_endpoint_shutdown(quic_endpoint *endpoint, uint64_t now);
 /* Connections that are neither closing nor draining. */
 size_t quic_endpoint_connections(const quic_endpoint *endpoint);
 
+/* Those of them whose handshake is not complete. */
+size_t quic_endpoint_handshakes(const quic_endpoint *endpoint);
+
 const quic_endpoint_counters *
 quic_endpoint_get_counters(const quic_endpoint *endpoint);
 
@@ -124,5 +169,11 @@ int quic_endpoint_add_cid(quic_endpoint *endpoint, const ngtcp2_cid *cid,
 void quic_endpoint_remove_cid(quic_endpoint *endpoint, const ngtcp2_cid *cid);
 void quic_endpoint_wake(quic_endpoint *endpoint, quic_conn *conn);
 void quic_endpoint_established(quic_endpoint *endpoint, quic_conn *conn);
+/* |conn| is not QUIC_CONN_OPEN any more. */
+void quic_endpoint_ended(quic_endpoint *endpoint, quic_conn *conn);
+/* A token for |remote|, for a later connection: at most ADDRESS_TOKEN_MAX
+   octets.  The length, or 0. */
+size_t quic_endpoint_new_token(const quic_endpoint *endpoint, uint8_t *dest,
+                               const ngtcp2_addr *remote, uint64_t now);
 
 #endif
