@@ -489,13 +489,13 @@ static void what_cannot_be_run_has_failed(void **state) {
   bench b;
 
   (void)state;
-  open_bench(&b, HOOK_NEWEST, "/nowhere/at/all");
+  open_bench(&b, HOOK_NEWEST, "/nowhere/at/all 2>/dev/null");
   tell(&b, "x");
   run(&b);
   assert_string_equal(health_of(&b).last_error,
                       "exit status 127 (the command was not found)");
   hook_close(b.hook);
-  open_bench(&b, HOOK_NEWEST, "/");
+  open_bench(&b, HOOK_NEWEST, "/ 2>/dev/null");
   tell(&b, "x");
   run(&b);
   assert_string_equal(health_of(&b).last_error,
@@ -559,7 +559,7 @@ static void who_does_not_care_is_killed(void **state) {
   (void)state;
   fd = make_fifo();
   open_bench(&b, HOOK_NEWEST,
-             "exec 3>$DIR/fifo; trap 'echo >&3' TERM; echo >&3; "
+             "exec 3>$DIR/fifo 2>/dev/null; trap 'echo >&3' TERM; echo >&3; "
              "while :; do sleep 1000; done");
   tell(&b, "x");
   hook_serve(b.hook, b.now);
