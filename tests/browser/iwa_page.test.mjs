@@ -53,11 +53,14 @@ async function patchWorker(folder, code) {
 /** @type {string|undefined} */
 let original;
 
-/** @param {Page} page */
-async function begin(page) {
+/**
+ * @param {Page} page
+ * @param {import('../../ui/server/types.d.ts').ApplianceOptions} [options]
+ */
+async function begin(page, options = {}) {
   await page.reload();
   await page.waitForFunction(() => 'fortnight' in globalThis);
-  await page.evaluate(() => /** @type {any} */ (globalThis).fortnight.start({ port: 0 }));
+  await page.evaluate((options) => /** @type {any} */ (globalThis).fortnight.start({ port: 0, ...options }), options);
 }
 
 test('the page', { timeout: 100_000 }, async (t) => {
@@ -150,6 +153,16 @@ test('the page', { timeout: 100_000 }, async (t) => {
     assert.deepEqual(await layout(page), before);
   });
 
+  await t.test('all is well once the standby is ready, and a swap needs no question', async () => {
+    await begin(page, { profile: 'max-age=1s' });
+    await page.getByText('All is well').waitFor();
+    const [, standby] = await hashes(page);
+    await page.getByRole('button', { name: 'Rotate now' }).click();
+    await page.waitForFunction((hex) => document.getElementById('active')?.dataset.hex === hex, standby);
+    assert.equal(await page.getByRole('dialog').count(), 0);
+    await page.getByText('All is well').waitFor();
+  });
+
   await t.test('a full disk: what is served goes on, and is told', async () => {
     await patchWorker(folder, `
       const write = FileSystemSyncAccessHandle.prototype.write;
@@ -180,7 +193,7 @@ test('the page', { timeout: 100_000 }, async (t) => {
     await patchWorker(folder, 'StorageManager.prototype.getDirectory = undefined;');
     await begin(page);
     await page.getByText('Nothing is kept: this browser has no private file system').waitFor();
-    await page.getByText('nothing is kept, the next start makes a new one').waitFor();
+    await page.getByText('nothing is kept beyond this run').waitFor();
     assert.equal((await status(page)).certificates.durable, false);
   });
 

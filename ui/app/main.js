@@ -97,7 +97,7 @@ function drawState() {
 function drawKept(kept) {
   const text = byId('kept', HTMLElement);
   text.textContent = kept ? 'signs the hashes; stays the same'
-    : 'signs the hashes; nothing is kept, the next start makes a new one';
+    : 'signs the hashes; nothing is kept beyond this run';
   text.classList.toggle('warn', !kept);
 }
 
