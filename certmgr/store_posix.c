@@ -181,12 +181,25 @@ static int set_aside(posix_store *s, const char *name) {
   return 0;
 }
 
+/* Whether there is something that was set aside. */
+static int has_bad(const posix_store *s) {
+  char bad[32];
+
+  for (int i = 0; i < 2; i++) {
+    snprintf(bad, sizeof(bad), "%s.bad", slot_names[i]);
+    if (faccessat(s->dir, bad, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+      return 1;
+    }
+  }
+  return 0;
+}
+
 /* --- the operations ----------------------------------------------------- */
 
 static int posix_load(cm_store *store, uint8_t *dest, size_t destlen,
                       size_t *len) {
   posix_store *s = (posix_store *)store;
-  int found = 0, bad = 0, rv = 0;
+  int found = 0, rv = 0;
 
   s->seq = 0;
   s->newest = 1;
@@ -204,7 +217,6 @@ static int posix_load(cm_store *store, uint8_t *dest, size_t destlen,
     }
     rv = cm_store_unseal(s->buffer, n, s->key, &seq, &body, &n);
     if (rv == CM_ERR_STORE_BAD) {
-      bad = 1;
       rv = set_aside(s, slot_names[i]);
     } else if (rv == 0 && (!found || seq > s->seq)) {
       if (n > destlen) {
@@ -222,7 +234,12 @@ static int posix_load(cm_store *store, uint8_t *dest, size_t destlen,
     }
   }
   s->loaded = 1;
-  if (bad && !found) {
+  if (!found && has_bad(s)) {
+    /* Also at the next start: nobody is given a new identity by accident. */
+    tell(s,
+         "%s: what is stored did not pass its check, and is now *.bad; restore "
+         "a copy, or begin anew: rm '%s'/*.bad",
+         s->path, s->path);
     rv = CM_ERR_STORE_BAD;
   }
 
