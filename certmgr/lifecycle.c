@@ -70,6 +70,7 @@ static void park(cm_step *s, cm_slot *slot) {
   set_state(s, slot, slot->durable ? CM_CERT_RETIRED : CM_CERT_QUARANTINED);
   if (slot->durable && !slot->parked) {
     slot->parked = 1;
+    slot->outlived = 0;
     slot->keep = KEEP;
     emit(s, CM_EVENT_PARKED, slot->id, 0, 0, 0);
   }
@@ -318,7 +319,7 @@ static void activated(cm_step *s, cm_slot *slot) {
   if (lc->doubt == 0) {
     /* Life has gone on without what was put aside. */
     for (size_t i = 0; i < CM_SLOTS; i++) {
-      lc->slots[i].doubtful |= lc->slots[i].parked;
+      lc->slots[i].outlived |= lc->slots[i].parked;
     }
   }
   lc->rotate_wanted = 0;
@@ -463,7 +464,13 @@ static void take_command(cm_step *s) {
 
 /* --- what the time makes of the certificates ---------------------------- */
 
-/* Whether |a| is to be taken back rather than |b|; one may be NULL. */
+/* Whether |slot| is planned to be the active one now. */
+static int is_its_turn(const cm_lifecycle *lc, const cm_slot *slot) {
+  return cm_slot_valid(slot, lc->now) && slot->active_at <= lc->now &&
+         lc->now < slot->retire_at;
+}
+
+/* Whether |a| is to be taken back rather than |b|; |b| may be NULL. */
 static int is_better(const cm_lifecycle *lc, const cm_slot *a,
                      const cm_slot *b) {
   int a_begun = a->active_at <= lc->now;
@@ -471,11 +478,17 @@ static int is_better(const cm_lifecycle *lc, const cm_slot *a,
   if (b == NULL) {
     return 1;
   }
+  if (is_its_turn(lc, a) != is_its_turn(lc, b)) {
+    return is_its_turn(lc, a);
+  }
   if (a_begun != (b->active_at <= lc->now)) {
     return a_begun;
   }
   if (a->published != b->published) {
     return a->published;
+  }
+  if (a->outlived != b->outlived) {
+    return b->outlived;
   }
   if (a->doubtful != b->doubtful) {
     return b->doubtful;
@@ -486,12 +499,6 @@ static int is_better(const cm_lifecycle *lc, const cm_slot *a,
     return a->turn > b->turn;
   }
   return a_begun ? a->active_at > b->active_at : a->active_at < b->active_at;
-}
-
-/* Whether |slot| is planned to be the active one now. */
-static int is_its_turn(const cm_lifecycle *lc, const cm_slot *slot) {
-  return cm_slot_valid(slot, lc->now) && slot->active_at <= lc->now &&
-         lc->now < slot->retire_at;
 }
 
 /* The parked certificate that fits the time best, to become active; NULL if
@@ -544,7 +551,7 @@ static void recall(cm_step *s, cm_slot *slot) {
 static void follow_time(cm_step *s) {
   cm_lifecycle *lc = s->lc;
   cm_slot *active = get_active(lc), *standby = get_standby(lc), *slot;
-  int last_resort = lc->retry[CM_ACTION_GENERATE].failures > 0, left = 0;
+  int last_resort = lc->retry[CM_ACTION_GENERATE].failures > 0, left = 0, early;
   int64_t next;
 
   if (active != NULL && !cm_slot_valid(active, lc->now)) {
@@ -553,21 +560,24 @@ static void follow_time(cm_step *s) {
     left = 1;
   }
   /* A clock that stood too far ahead has made a certificate active before its
-     time, or one that was wrong has made a new one: the one whose time it is
-     has been kept.  The least jitter is what every swap comes later than hashes
-     that are as old as is promised need it to. */
-  if (active != NULL &&
-      (active->doubtful ||
-       active->active_at > lc->now + lc->profile.jitter_min)) {
+     time, one that went back has brought back one whose time is over, or one
+     that was wrong has made a new one: the one whose time it is has been kept.
+     The least jitter is what every swap comes later than hashes that are as old
+     as is promised need it to. */
+  early =
+      active != NULL && active->active_at > lc->now + lc->profile.jitter_min;
+  if (active != NULL && (early || active->doubtful ||
+                         (lc->doubt > 0 && lc->now >= active->retire_at &&
+                          (standby == NULL || standby->doubtful)))) {
     slot = parked_active(lc, 0);
-    if (standby != NULL && standby->state >= CM_CERT_PUBLISHED &&
-        is_its_turn(lc, standby) &&
+    if ((early || active->doubtful) && standby != NULL &&
+        standby->state >= CM_CERT_PUBLISHED && is_its_turn(lc, standby) &&
         (lc->now < active->retire_at || !standby->doubtful) &&
         (slot == NULL || is_better(lc, standby, slot))) {
       /* It was made the standby of what is about to go. */
       slot = standby;
     }
-    if (slot != NULL && (active->doubtful || !slot->doubtful) &&
+    if (slot != NULL && (active->doubtful || !slot->outlived) &&
         is_better(lc, slot, active)) {
       park(s, active);
       active = NULL;

@@ -115,9 +115,10 @@ typedef struct cm_slot {
   int published;
   /* Put aside because of the clock, not of a successor. */
   int parked;
-  /* Made while the clock was in doubt, or put aside before the last swap that
-     was not: what is not so comes first. */
+  /* Made while the clock was in doubt. */
   int doubtful;
+  /* Of a parked one: there has been a swap since, and no doubt about it. */
+  int outlived;
   /* Of a parked one: seconds of running time for which it is still kept. */
   int64_t keep;
   /* Of one in PUBLISHED: seconds of running time until it is READY. */

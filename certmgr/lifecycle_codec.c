@@ -14,7 +14,8 @@
 #define FLAG_PARKED 2
 #define FLAG_DOUBTFUL 4
 #define FLAG_CLOSED 8
-#define FLAGS_ALL 15
+#define FLAG_OUTLIVED 16
+#define FLAGS_ALL 31
 
 /* A day in the year 9999 is below this, and sums of such stay in range. */
 #define TIME_MAX (INT64_C(1) << 40)
@@ -115,7 +116,8 @@ static void put_slot(codec *c, const cm_slot *original) {
   put(c, (uint64_t)((slot.published ? FLAG_PUBLISHED : 0) |
                     (slot.parked ? FLAG_PARKED : 0) |
                     (slot.doubtful ? FLAG_DOUBTFUL : 0) |
-                    (slot.closed ? FLAG_CLOSED : 0)));
+                    (slot.closed ? FLAG_CLOSED : 0) |
+                    (slot.outlived ? FLAG_OUTLIVED : 0)));
   for (size_t i = 0; (time = slot_time(&slot, i)) != NULL; i++) {
     put(c, (uint64_t)*time);
   }
@@ -142,6 +144,7 @@ static void get_slot(codec *c, cm_slot *slot, const cm_profile *profile) {
   slot->parked = (flags & FLAG_PARKED) != 0;
   slot->doubtful = (flags & FLAG_DOUBTFUL) != 0;
   slot->closed = (flags & FLAG_CLOSED) != 0;
+  slot->outlived = (flags & FLAG_OUTLIVED) != 0;
   for (size_t i = 0; (time = slot_time(slot, i)) != NULL; i++) {
     *time = get_time(c);
   }

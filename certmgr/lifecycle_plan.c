@@ -91,7 +91,8 @@ static const cm_slot *to_evict(const cm_lifecycle *lc) {
     if (slot->state == CM_CERT_QUARANTINED ||
         (slot->state == CM_CERT_RETIRED && !slot->parked)) {
       rank = 1;
-    } else if (slot->state == CM_CERT_RETIRED && slot->doubtful) {
+    } else if (slot->state == CM_CERT_RETIRED &&
+               (slot->doubtful || slot->outlived)) {
       rank = 2;
     } else if (slot->state == CM_CERT_RETIRED && cm_lifecycle_trusts(lc)) {
       rank = 3;
