@@ -3,6 +3,10 @@
  * What rotations do to those who are there and to those who come: how long the
  * server stands still, whether anybody is refused or dropped, and whether it
  * grows.
+ *
+ * How long it stands still is seen from outside, and so with all that the
+ * machine does besides; the time for which its thread has a processor for a
+ * rotation, command and publication and all, is not disturbed by that.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -19,12 +23,17 @@ import { table, time, whole } from './table.mjs';
  * @property {string} title
  * @property {Record<string, any>} pause what the program rotations prints
  * @property {Record<string, any>} load
- * @property {Memory} memory
+ * @property {Memory} memory under that load
+ * @property {Alone} alone
  *
  * @typedef {object} Memory kB, of samples taken after so many rotations each
  * @property {number[]} rss
  * @property {number[]} own what no other process shares
  * @property {number} every
+ *
+ * @typedef {object} Alone nobody there but one session that hardly sends
+ * @property {number} cpu microseconds of the server's thread for each rotation
+ * @property {Memory} memory
  */
 
 /* New sessions a second, and sessions that stay, under load. */
@@ -55,19 +64,22 @@ function kilobytes(text, name) {
     .filter(([, key]) => name.test(key)).reduce((sum, [, , n]) => sum + Number(n), 0);
 }
 
+/** @typedef {Pick<import('./programs.mjs').Program, 'control' | 'pid'>} Server */
+
 /**
  * Commands rotations of |program|.
- * @param {Pick<import('./programs.mjs').Program, 'control' | 'pid'>} program
+ * @param {Server} program
  * @param {number} count
  * @param {string[]} args
  * @param {number} [every] after so many rotations a sample of the memory
+ * @param {number} [ms] from one to the next, or as long as it takes
  */
-async function rotate(program, count, args, every = Infinity) {
+async function rotate(program, count, args, every = Infinity, ms = WINDOW_MS) {
   /** @type {Memory} */
   const memory = { rss: [], own: [], every };
   const command = ['build/native/rotations', '--control', program.control,
-    '--rotations', String(count), '--window', String(WINDOW_MS), ...args];
-  const { lines } = await run(command, 60_000 + count * 20 * WINDOW_MS, {
+    '--rotations', String(count), '--window', String(ms), ...args];
+  const { lines } = await run(command, 60_000 + count * 50 * ms, {
     onLine(line) {
       const [word, n] = line.split(' ');
       if (word !== 'rotation' || Number(n) % every !== 0) return;
@@ -83,13 +95,37 @@ async function rotate(program, count, args, every = Infinity) {
 
 /**
  * Sessions that stay and new ones all the time.
- * @param {Pick<import('./programs.mjs').Program, 'control' | 'pid'>} program
+ * @param {Server} program
  * @param {number} count
  * @param {number} every after so many rotations a sample of the memory
  */
 export function underLoad(program, count, every) {
   return rotate(program, count, ['--every', '--stay', String(STAY),
     '--rate', String(LOAD_RATE), '--visits', String(VISITS)], every);
+}
+
+/**
+ * Microseconds for which the thread of |program| that serves has had a
+ * processor.
+ * @param {Server} program
+ */
+function processorTime({ pid }) {
+  const text = readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'utf8');
+  return Number(text.split(' ')[0]) / 1000;
+}
+
+/**
+ * Nobody there but one session that hardly sends.
+ * @param {Server} program
+ * @param {number} count
+ * @param {number} every after so many rotations a sample of the memory
+ * @returns {Promise<Alone>}
+ */
+export async function alone(program, count, every) {
+  const before = processorTime(program);
+  const { result, memory } = await rotate(program, count, ['--every', '--rate', '1'], every, 10);
+  if (result.dropped > 0) throw new Error('the session was dropped');
+  return { cpu: (processorTime(program) - before) / count, memory };
 }
 
 /**
@@ -114,7 +150,10 @@ export async function measureRotations(names, { rotations, swaps, rate }) {
         const pause = await rotate(program, swaps, ['--rate', String(rate)]);
         say(`${row}: ${rotations} rotations under load`);
         const load = await underLoad(program, rotations, 10);
-        rows.push({ title: row, pause: pause.result, load: load.result, memory: load.memory });
+        say(`${row}: ${rotations} rotations and nothing else`);
+        const quiet = await alone(program, rotations, 10);
+        rows.push({ title: row, pause: pause.result, load: load.result, memory: load.memory,
+          alone: quiet });
       } finally {
         await program?.stop();
         rmSync(folder, { recursive: true, force: true });
@@ -157,13 +196,14 @@ export function growth(values, every) {
 
 /** @param {Row[]} rows */
 export function summarizeRotations(rows) {
-  return rows.map(({ title, pause, load, memory }) => ({
+  return rows.map(({ title, pause, load, memory, alone: { cpu, memory: quiet } }) => ({
     title,
     pause: { ...pause.worst_us, p99: pause.worst_us.rotation.p99 - pause.worst_us.quiet.p99,
       reply: pause.reply_us },
     visits: load.visits, dropped: load.dropped, stay: load.stay, rotations: load.rotations,
     lost: load.datagrams.offered - load.datagrams.echoed,
     rss: growth(memory.rss, memory.every), own: growth(memory.own, memory.every),
+    alone: { cpu, own: growth(quiet.own, quiet.every) },
   }));
 }
 
@@ -175,12 +215,13 @@ export function printRotations(rows, { swaps, rotations, rate }) {
   const sums = summarizeRotations(rows);
   console.log(`\nThe pause of a rotation: the largest latency of ${whole(rate)} datagrams a second in each\n`
     + `of ${swaps} windows of ${WINDOW_MS} ms with a rotation, and in as many without one, by turns; the\n`
-    + 'excess is of each over the quiet one before it');
-  table(['', 'p50', 'p99', 'max', 'quiet p50', 'p99', 'max', 'excess p50', 'p99', 'p99 - p99'],
-    sums.map(({ title, pause: { rotation, quiet, excess, p99 } }) => [title,
-      time(rotation.p50), time(rotation.p99), time(rotation.max),
-      time(quiet.p50), time(quiet.p99), time(quiet.max),
-      time(excess.p50), time(excess.p99), time(p99)]));
+    + 'excess is of each over the quiet one before it.  CPU: what a rotation takes of the thread');
+  table(['', 'p50', 'p99', 'max', 'quiet p50', 'p99', 'max', 'excess p50', 'p99', 'p99 - p99',
+    'CPU'],
+  sums.map(({ title, pause: { rotation, quiet, excess, p99 }, alone: { cpu } }) => [title,
+    time(rotation.p50), time(rotation.p99), time(rotation.max),
+    time(quiet.p50), time(quiet.p99), time(quiet.max),
+    time(excess.p50), time(excess.p99), time(p99), time(cpu)]));
   console.log(`${whole(rotations)} rotations under load: ${STAY} sessions that stay, new ones all the time`);
   table(['', 'rotations', 'new/s', 'served', 'by standby', 'failed', 'dropped', 'p50', 'p99',
     'datagrams lost'],
@@ -188,11 +229,13 @@ export function printRotations(rows, { swaps, rotations, rate }) {
     visits.per_second.toFixed(1), whole(visits.served), whole(visits.by_standby),
     whole(visits.failed + visits.unstarted), whole(dropped),
     time(visits.latency_us.p50), time(visits.latency_us.p99), whole(lost)]));
-  console.log('Memory of the server under that load, in kB: means of the first and the last quarter, the\n'
-    + `slope of the line through all samples, the ${STEPS} largest steps, and what all others add up to`);
-  table(['', 'resident', 'last', 'per rotation', 'its own', 'last', 'per rotation', 'steps', 'rest'],
-    sums.map(({ title, rss, own }) => [title,
-      whole(rss.first), whole(rss.last), rss.slope.toFixed(2),
-      whole(own.first), whole(own.last), own.slope.toFixed(2),
-      own.steps.join('+'), whole(own.rest)]));
+  console.log('Memory of the server in kB, of the first and the last quarter of the samples: under that load,\n'
+    + `with the slope of the line through all, the ${STEPS} largest steps, and what the others add up to;\n`
+    + 'and with as many rotations and nothing else');
+  table(['', 'resident', 'last', 'its own', 'last', 'a rotation', 'steps', 'rest',
+    'alone', 'last', 'a rotation'],
+  sums.map(({ title, rss, own, alone: { own: quiet } }) => [title,
+    whole(rss.first), whole(rss.last), whole(own.first), whole(own.last),
+    own.slope.toFixed(2), own.steps.join('+'), whole(own.rest),
+    whole(quiet.first), whole(quiet.last), quiet.slope.toFixed(2)]));
 }

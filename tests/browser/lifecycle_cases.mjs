@@ -10,6 +10,8 @@ import { makeClock } from '../clock/clock.mjs';
 import { askClient } from './ask.mjs';
 import { parseLink } from './page/cases.mjs';
 import { makeScratch } from './process.mjs';
+import { native } from './servers/native.mjs';
+import { node } from './servers/node.mjs';
 import { hashesByUse, startServer } from './servers/server.mjs';
 import { expect, expectEqual, step, until } from './step.mjs';
 
@@ -450,5 +452,65 @@ export const LIFECYCLE_CASES = [
         scratch.remove();
       }
     },
+  },
+  {
+    // Both hosts keep the same files.
+    name: 'life-hosts',
+    clients: ['deno'],
+    async run(place) {
+      const scratch = makeScratch('state');
+      try {
+        const args = ['--port', String(await freePort()),
+          '--state', join(scratch.folder, 'state')];
+        /** @type {HashSet | undefined} */
+        let before;
+        for (const kind of [place.kind, place.kind === native ? node : native, place.kind]) {
+          await live({ ...place, kind }, { args }, async (life) => {
+            if (before) {
+              expectEqual(kept(life.set), kept(before), `what ${kind.name} has found`);
+              await named('connecting with the link before',
+                ask(life, 'link', { link: before.link }));
+            }
+            await rotate(life);
+            before = life.set;
+          });
+        }
+      } finally {
+        scratch.remove();
+      }
+    },
+  },
+
+  {
+    // A clock may make a certificate, but destroys none, and costs no session.
+    name: 'life-wrong-clock',
+    clients: ['chromium', 'deno'],
+    run: (place) => live(place, {}, async (life) => {
+      const { link } = life.set;
+      const { active, standby } = hashesByUse(life.set);
+      const session = await hold(life);
+      const state = async () => (await life.server.command({ command: 'status' })).state;
+      const linkConnects = (/** @type {string} */ when) =>
+        named(`connecting with the first link ${when}`, ask(life, 'link', { link }));
+      // Before the program was built: that is no time at all.
+      life.clock.set(-20 * 365 * DAY);
+      await linkConnects('twenty years ago');
+      for (const [offset, when] of /** @type {const} */ ([
+        [50 * 365 * DAY, 'fifty years on'], [-30 * DAY, 'a month ago'], [20 * DAY, '20 days on'],
+      ])) {
+        life.clock.set(offset);
+        // Nothing that was known is valid, by that clock.
+        await named(when, isRefused(life, 'what is not valid', [active, standby]));
+        expect(await state() !== 'EXPIRED', `${when}: there is no certificate`);
+        await named(when, session.echoes());
+        life.clock.set(0);
+        await linkConnects(`back from ${when}`);
+        await session.echoes();
+      }
+      const set = await life.server.command({ command: 'hashes' });
+      expectEqual(hashesByUse(set), { active, standby }, 'the hashes in the end');
+      expectEqual(set.identity, life.set.identity, 'the identity');
+      await session.release();
+    }),
   },
 ];
