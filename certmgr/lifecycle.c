@@ -18,15 +18,13 @@
 #define SETTLE HOUR
 /* A parked certificate is kept for as long as one can be valid. */
 #define KEEP (14 * DAY)
-/* A certificate in its guard is taken back only if it can serve this long. */
-#define LAST_RESORT_MIN MINUTE
 /* The high-water mark is brought to the disk this often. */
 #define SAVE_EVERY DAY
 /* A certificate that fails its handshake this often is not tried again. */
 #define ACTIVATE_TRIES 3
 
-static void emit(cm_step *s, cm_event_kind kind, uint64_t id, int from, int to,
-                 int64_t value) {
+void cm_emit(cm_step *s, cm_event_kind kind, uint64_t id, int from, int to,
+             int64_t value) {
   cm_output *out = s->out;
 
   if (out->nevents < CM_EVENTS_MAX) {
@@ -40,9 +38,9 @@ static void emit(cm_step *s, cm_event_kind kind, uint64_t id, int from, int to,
 
 static void changed(cm_lifecycle *lc) { lc->version++; }
 
-static void set_state(cm_step *s, cm_slot *slot, cm_cert_state state) {
+void cm_set_state(cm_step *s, cm_slot *slot, cm_cert_state state) {
   if (slot->state != state) {
-    emit(s, CM_EVENT_CERTIFICATE, slot->id, (int)slot->state, (int)state, 0);
+    cm_emit(s, CM_EVENT_CERTIFICATE, slot->id, (int)slot->state, (int)state, 0);
     slot->state = state;
     changed(s->lc);
   }
@@ -52,27 +50,24 @@ static cm_slot *find(cm_lifecycle *lc, uint64_t id) {
   return (cm_slot *)(uintptr_t)cm_lifecycle_find(lc, id);
 }
 
-static cm_slot *get_active(cm_lifecycle *lc) {
+cm_slot *cm_get_active(cm_lifecycle *lc) {
   return (cm_slot *)(uintptr_t)cm_lifecycle_active(lc);
 }
 
-static cm_slot *get_standby(cm_lifecycle *lc) {
+cm_slot *cm_get_standby(cm_lifecycle *lc) {
   return (cm_slot *)(uintptr_t)cm_lifecycle_standby(lc);
 }
 
 static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
 
-static int64_t max64(int64_t a, int64_t b) { return a > b ? a : b; }
-
-/* Puts |slot| aside because the clock has left it. */
-static void park(cm_step *s, cm_slot *slot) {
+void cm_park(cm_step *s, cm_slot *slot) {
   /* Nobody has ever heard of one that is not durable. */
-  set_state(s, slot, slot->durable ? CM_CERT_RETIRED : CM_CERT_QUARANTINED);
+  cm_set_state(s, slot, slot->durable ? CM_CERT_RETIRED : CM_CERT_QUARANTINED);
   if (slot->durable && !slot->parked) {
     slot->parked = 1;
     slot->outlived = 0;
     slot->keep = KEEP;
-    emit(s, CM_EVENT_PARKED, slot->id, 0, 0, 0);
+    cm_emit(s, CM_EVENT_PARKED, slot->id, 0, 0, 0);
   }
 }
 
@@ -129,7 +124,7 @@ static void tell_time(cm_step *s) {
     lc->doubt = SETTLE;
   }
   if (jump > JUMP || jump < -JUMP) {
-    emit(s, CM_EVENT_CLOCK, 0, 0, 0, jump);
+    cm_emit(s, CM_EVENT_CLOCK, 0, 0, 0, jump);
     lc->doubt = SETTLE;
     lc->jumped = 1;
   } else {
@@ -191,7 +186,7 @@ static void failed(cm_step *s, cm_action action, uint64_t id, int status) {
   delay = delay * 3 / 4 + (int64_t)(draw(s->lc) % (uint32_t)(delay / 2 + 1));
   retry->at = s->lc->mono + (delay > 0 ? delay : 1);
   retry->failures += retry->failures < UINT32_MAX;
-  emit(s, CM_EVENT_FAILED, id, (int)action, 0, status);
+  cm_emit(s, CM_EVENT_FAILED, id, (int)action, 0, status);
 }
 
 static void succeeded(cm_lifecycle *lc, cm_action action) {
@@ -202,7 +197,7 @@ static void succeeded(cm_lifecycle *lc, cm_action action) {
 
 static void add_certificate(cm_step *s, const cm_result *result) {
   cm_lifecycle *lc = s->lc;
-  cm_slot *slot = find(lc, 0), *active = get_active(lc);
+  cm_slot *slot = find(lc, 0), *active = cm_get_active(lc);
   int64_t span = lc->profile.jitter_max - lc->profile.jitter_min;
 
   if (slot == NULL || cm_lifecycle_standby(lc) != NULL ||
@@ -231,7 +226,7 @@ static void add_certificate(cm_step *s, const cm_result *result) {
       slot->active_at > lc->now) {
     active->retire_at = slot->active_at;
   }
-  set_state(s, slot, CM_CERT_GENERATED);
+  cm_set_state(s, slot, CM_CERT_GENERATED);
   succeeded(lc, CM_ACTION_GENERATE);
 }
 
@@ -250,7 +245,7 @@ static void persisted(cm_step *s) {
     }
     if (slot->state == CM_CERT_GENERATED) {
       uint64_t version = lc->version;
-      set_state(s, slot, CM_CERT_PERSISTED);
+      cm_set_state(s, slot, CM_CERT_PERSISTED);
       /* That is what the image says already. */
       lc->version = version;
     }
@@ -258,15 +253,15 @@ static void persisted(cm_step *s) {
   succeeded(lc, CM_ACTION_PERSIST);
 }
 
-/* Whether the last document that was published names |id|. */
-static int is_in_document(const cm_lifecycle *lc, uint64_t id) {
+int cm_is_in_document(const cm_lifecycle *lc, uint64_t id) {
   return lc->doc_known && (lc->doc_active == id || lc->doc_standby == id);
 }
 
 static void published(cm_step *s) {
   cm_lifecycle *lc = s->lc;
   const uint64_t ids[] = {lc->pending_doc_active, lc->pending_doc_standby};
-  const int known[] = {is_in_document(lc, ids[0]), is_in_document(lc, ids[1])};
+  const int known[] = {cm_is_in_document(lc, ids[0]),
+                       cm_is_in_document(lc, ids[1])};
 
   lc->seq++;
   lc->doc_active = lc->pending_doc_active;
@@ -284,7 +279,7 @@ static void published(cm_step *s) {
       slot->settle = cm_profile_settle(&lc->profile);
     }
     if (slot->state == CM_CERT_PERSISTED) {
-      set_state(s, slot, CM_CERT_PUBLISHED);
+      cm_set_state(s, slot, CM_CERT_PUBLISHED);
     }
   }
   succeeded(lc, CM_ACTION_PUBLISH);
@@ -292,7 +287,7 @@ static void published(cm_step *s) {
 
 static void activated(cm_step *s, cm_slot *slot) {
   cm_lifecycle *lc = s->lc;
-  cm_slot *before = get_active(lc);
+  cm_slot *before = cm_get_active(lc);
 
   succeeded(lc, CM_ACTION_ACTIVATE);
   lc->installed = slot->id;
@@ -303,9 +298,9 @@ static void activated(cm_step *s, cm_slot *slot) {
   }
   if (before != NULL) {
     if (lc->doubt > 0 && lc->rotate_wanted == 0) {
-      park(s, before);
+      cm_park(s, before);
     } else {
-      set_state(s, before, CM_CERT_RETIRED);
+      cm_set_state(s, before, CM_CERT_RETIRED);
     }
   }
   if (before == NULL || lc->rotate_wanted != 0) {
@@ -315,7 +310,7 @@ static void activated(cm_step *s, cm_slot *slot) {
   slot->retire_at =
       min64(slot->retire_at, lc->now + lc->profile.active + slot->jitter);
   slot->turn = ++lc->turns;
-  set_state(s, slot, CM_CERT_ACTIVE);
+  cm_set_state(s, slot, CM_CERT_ACTIVE);
   if (lc->doubt == 0) {
     /* Life has gone on without what was put aside. */
     for (size_t i = 0; i < CM_SLOTS; i++) {
@@ -333,7 +328,7 @@ static void activation_failed(cm_step *s, cm_slot *slot, int status) {
   /* Out of memory is not the certificate's fault. */
   if (status == CM_ERR_SELF_CHECK &&
       lc->retry[CM_ACTION_ACTIVATE].failures >= ACTIVATE_TRIES) {
-    set_state(s, slot, CM_CERT_QUARANTINED);
+    cm_set_state(s, slot, CM_CERT_QUARANTINED);
     succeeded(lc, CM_ACTION_ACTIVATE);
   }
 }
@@ -378,7 +373,7 @@ static void take_result(cm_step *s) {
     succeeded(lc, action);
     break;
   case CM_ACTION_DESTROY:
-    set_state(s, slot, CM_CERT_DESTROYED);
+    cm_set_state(s, slot, CM_CERT_DESTROYED);
     slot->gone = lc->version;
     succeeded(lc, action);
     break;
@@ -407,7 +402,7 @@ static cm_refused rotate(cm_lifecycle *lc, int forced) {
 }
 
 static void revoke(cm_step *s, cm_slot *slot) {
-  set_state(s, slot, CM_CERT_REVOKED);
+  cm_set_state(s, slot, CM_CERT_REVOKED);
   slot->parked = 0;
   slot->closed = 0;
   /* The next attempts are not to wait for what failed before. */
@@ -435,7 +430,7 @@ static cm_refused reset(cm_step *s) {
 }
 
 static void take_command(cm_step *s) {
-  cm_slot *active = get_active(s->lc);
+  cm_slot *active = cm_get_active(s->lc);
   cm_refused refused = CM_COMMAND_ACCEPTED;
 
   switch (s->in->command) {
@@ -459,184 +454,7 @@ static void take_command(cm_step *s) {
     break;
   }
   s->out->refused = refused;
-  emit(s, CM_EVENT_COMMAND, 0, (int)s->in->command, (int)refused, 0);
-}
-
-/* --- what the time makes of the certificates ---------------------------- */
-
-/* Whether |slot| is planned to be the active one now. */
-static int is_its_turn(const cm_lifecycle *lc, const cm_slot *slot) {
-  return cm_slot_valid(slot, lc->now) && slot->active_at <= lc->now &&
-         lc->now < slot->retire_at;
-}
-
-/* Whether |a| is to be taken back rather than |b|; |b| may be NULL. */
-static int is_better(const cm_lifecycle *lc, const cm_slot *a,
-                     const cm_slot *b) {
-  int a_begun = a->active_at <= lc->now;
-
-  if (b == NULL) {
-    return 1;
-  }
-  if (is_its_turn(lc, a) != is_its_turn(lc, b)) {
-    return is_its_turn(lc, a);
-  }
-  if (a_begun != (b->active_at <= lc->now)) {
-    return a_begun;
-  }
-  if (a->published != b->published) {
-    return a->published;
-  }
-  if (a->outlived != b->outlived) {
-    return b->outlived;
-  }
-  if (a->doubtful != b->doubtful) {
-    return b->doubtful;
-  }
-  /* The last that was in service; among those that never were, the last whose
-     turn has come, or else the next whose turn will come. */
-  if (!a->doubtful && a->turn != b->turn) {
-    return a->turn > b->turn;
-  }
-  return a_begun ? a->active_at > b->active_at : a->active_at < b->active_at;
-}
-
-/* The parked certificate that fits the time best, to become active; NULL if
-   none does.  |last_resort|: even in its guard. */
-static cm_slot *parked_active(cm_lifecycle *lc, int last_resort) {
-  cm_slot *best = NULL;
-
-  for (size_t i = 0; i < CM_SLOTS; i++) {
-    cm_slot *slot = &lc->slots[i];
-    if (slot->state == CM_CERT_RETIRED && slot->parked &&
-        (last_resort ? cm_slot_valid(slot, lc->now) &&
-                           lc->now < slot->not_after - LAST_RESORT_MIN
-                     : is_its_turn(lc, slot)) &&
-        is_better(lc, slot, best)) {
-      best = slot;
-    }
-  }
-  return best;
-}
-
-/* The parked certificate that is made to follow |active|, or NULL. */
-static cm_slot *parked_standby(cm_lifecycle *lc, const cm_slot *active) {
-  cm_slot *best = NULL;
-
-  for (size_t i = 0; i < CM_SLOTS; i++) {
-    cm_slot *slot = &lc->slots[i];
-    int64_t since = active->retire_at - slot->active_at;
-    /* Not before its time, for clocks that are slow; and not so late that it
-       gives way before hashes are as old as is promised. */
-    if (slot->state == CM_CERT_RETIRED && slot->parked && since >= 0 &&
-        since <= slot->jitter && lc->now < slot->retire_at &&
-        is_better(lc, slot, best)) {
-      best = slot;
-    }
-  }
-  return best;
-}
-
-static void recall(cm_step *s, cm_slot *slot) {
-  const cm_lifecycle *lc = s->lc;
-
-  slot->parked = 0;
-  emit(s, CM_EVENT_RECALLED, slot->id, 0, 0, 0);
-  slot->settle = cm_profile_settle(&lc->profile);
-  /* There are clients who know what was published once: when nothing else is
-     left, it does not wait for being published again. */
-  set_state(s, slot, slot->published ? CM_CERT_PUBLISHED : CM_CERT_PERSISTED);
-}
-
-static void follow_time(cm_step *s) {
-  cm_lifecycle *lc = s->lc;
-  cm_slot *active = get_active(lc), *standby = get_standby(lc), *slot;
-  int last_resort = lc->retry[CM_ACTION_GENERATE].failures > 0, left = 0, early;
-  int64_t next;
-
-  if (active != NULL && !cm_slot_valid(active, lc->now)) {
-    park(s, active);
-    active = NULL;
-    left = 1;
-  }
-  /* A clock that stood too far ahead has made a certificate active before its
-     time, one that went back has brought back one whose time is over, or one
-     that was wrong has made a new one: the one whose time it is has been kept.
-     The least jitter is what every swap comes later than hashes that are as old
-     as is promised need it to. */
-  early =
-      active != NULL && active->active_at > lc->now + lc->profile.jitter_min;
-  if (active != NULL && (early || active->doubtful ||
-                         (lc->doubt > 0 && lc->now >= active->retire_at &&
-                          (standby == NULL || standby->doubtful)))) {
-    slot = parked_active(lc, 0);
-    if ((early || active->doubtful) && standby != NULL &&
-        standby->state >= CM_CERT_PUBLISHED && is_its_turn(lc, standby) &&
-        (lc->now < active->retire_at || !standby->doubtful) &&
-        (slot == NULL || is_better(lc, standby, slot))) {
-      /* It was made the standby of what is about to go. */
-      slot = standby;
-    }
-    if (slot != NULL && (active->doubtful || !slot->outlived) &&
-        is_better(lc, slot, active)) {
-      park(s, active);
-      active = NULL;
-      if (standby != NULL && standby != slot) {
-        park(s, standby);
-        standby = NULL;
-      }
-    }
-  }
-  /* One that was made for a time much later would refuse clients whose clocks
-     are slow. */
-  next = active != NULL ? max64(active->retire_at, lc->now) : lc->now;
-  if (standby != NULL &&
-      (active != NULL || (!standby->published && !last_resort)) &&
-      standby->active_at > next + lc->profile.jitter_min) {
-    park(s, standby);
-    standby = NULL;
-  }
-  if (standby != NULL &&
-      (active == NULL && (last_resort || lc->now < standby->retire_at)
-           ? !cm_slot_valid(standby, lc->now)
-           : lc->now >= standby->retire_at)) {
-    park(s, standby);
-    standby = NULL;
-  }
-  if (standby != NULL && active == NULL) {
-    /* Nobody knows one that was never published, and who knows when it will
-       be. */
-    slot = parked_active(lc, 0);
-    if (slot != NULL && ((!standby->published && slot->published) ||
-                         (left && is_better(lc, slot, standby)))) {
-      park(s, standby);
-      standby = NULL;
-    }
-  }
-  if (standby == NULL) {
-    if (active != NULL) {
-      slot = parked_standby(lc, active);
-    } else {
-      slot = parked_active(lc, last_resort);
-    }
-    if (slot != NULL) {
-      recall(s, slot);
-      standby = slot;
-    }
-  }
-  if (standby != NULL && standby->state == CM_CERT_PUBLISHED &&
-      standby->settle == 0 && is_in_document(lc, standby->id) &&
-      active != NULL) {
-    set_state(s, standby, CM_CERT_READY);
-  }
-  if (lc->without_standby >= DAY && lc->warned < 1) {
-    lc->warned = 1;
-    emit(s, CM_EVENT_WARNING, 0, 0, 0, lc->without_standby);
-  }
-  if (lc->without_standby >= 3 * DAY && lc->warned < 2) {
-    lc->warned = 2;
-    emit(s, CM_EVENT_ERROR, 0, 0, 0, lc->without_standby);
-  }
+  cm_emit(s, CM_EVENT_COMMAND, 0, (int)s->in->command, (int)refused, 0);
 }
 
 void cm_lifecycle_step(cm_lifecycle *lc, const cm_input *in, cm_output *out) {
@@ -647,13 +465,13 @@ void cm_lifecycle_step(cm_lifecycle *lc, const cm_input *in, cm_output *out) {
   tell_time(&s);
   take_result(&s);
   take_command(&s);
-  follow_time(&s);
+  cm_follow_time(&s);
   if (lc->pending == CM_ACTION_NONE) {
     cm_step_choose(&s);
   }
   lc->state = cm_lifecycle_judge(lc);
   if (lc->state != before) {
-    emit(&s, CM_EVENT_STATE, 0, (int)before, (int)lc->state, 0);
+    cm_emit(&s, CM_EVENT_STATE, 0, (int)before, (int)lc->state, 0);
   }
   out->wait = out->action != CM_ACTION_NONE ? 0 : cm_lifecycle_wait(lc);
 }

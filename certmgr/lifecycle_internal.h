@@ -27,6 +27,25 @@ typedef struct cm_step {
   cm_output *out;
 } cm_step;
 
+/* Tells of something that has happened. */
+void cm_emit(cm_step *s, cm_event_kind kind, uint64_t id, int from, int to,
+             int64_t value);
+
+void cm_set_state(cm_step *s, cm_slot *slot, cm_cert_state state);
+
+/* Puts |slot| aside because the clock has left it. */
+void cm_park(cm_step *s, cm_slot *slot);
+
+/* cm_lifecycle_active() and cm_lifecycle_standby(), to be changed. */
+cm_slot *cm_get_active(cm_lifecycle *lc);
+cm_slot *cm_get_standby(cm_lifecycle *lc);
+
+/* Whether the last document that was published names |id|. */
+int cm_is_in_document(const cm_lifecycle *lc, uint64_t id);
+
+/* Puts aside what does not fit the time, and takes back what does. */
+void cm_follow_time(cm_step *s);
+
 /* Whether wall and monotonic clock have run together for long enough. */
 int cm_lifecycle_trusts(const cm_lifecycle *lc);
 
