@@ -317,7 +317,7 @@ static const ngtcp2_callbacks callbacks = {
     .handshake_completed = on_handshake_completed,
     .handshake_confirmed = on_handshake_confirmed,
     .recv_version_negotiation = on_version_negotiation,
-    .encrypt = ngtcp2_crypto_encrypt_cb,
+    .encrypt = sim_wire_encrypt,
     .decrypt = ngtcp2_crypto_decrypt_cb,
     .hp_mask = ngtcp2_crypto_hp_mask_cb,
     .recv_stream_data = on_stream_data,
@@ -339,6 +339,7 @@ static const ngtcp2_callbacks callbacks = {
     .get_new_connection_id2 = on_new_connection_id,
     .get_path_challenge_data2 = on_path_challenge,
     .recv_stop_sending = on_stop_sending,
+    .recv_new_token = sim_wire_on_token,
 };
 
 /* Life */

@@ -3,6 +3,7 @@
  * What the parts of the client share.
  *
  *   client.c          the connection: life, packets in, ngtcp2's callbacks
+ *   client_wire.c     moving, tokens, tampering with packets
  *   client_tls.c      wolfSSL: the context, the pinned certificate
  *   client_stream.c   streams and what waits to be sent; packets out
  *   client_h3.c       HTTP/3 and capsules as they come in
@@ -18,6 +19,7 @@
 #include <wolfssl/ssl.h>
 
 #include "tests/sim/client.h"
+#include "tests/sim/client_wire.h"
 
 #define SIM_MAX_HASHES 4
 #define SIM_MAX_SETTINGS 32
@@ -128,6 +130,13 @@ typedef struct sim_slot {
   size_t len;
 } sim_slot;
 
+typedef struct sim_wire {
+  uint8_t token[256];
+  size_t token_len;
+  sim_tamper tamper;
+  void *user;
+} sim_wire;
+
 struct sim_tls {
   WOLFSSL_CTX *ctx;
 };
@@ -138,6 +147,7 @@ struct sim_client {
   sim_client_config config;
   ngtcp2_path_storage path;
   ngtcp2_conn *conn;
+  sim_wire wire;
   WOLFSSL *ssl;
   ngtcp2_crypto_conn_ref conn_ref;
   uint8_t hashes[SIM_MAX_HASHES][32];
@@ -174,6 +184,7 @@ struct sim_client {
   } settings[SIM_MAX_SETTINGS];
   size_t nsettings;
   int settings_received;
+  uint64_t goaway;
   int peer_control;
   int peer_encoder;
   int peer_decoder;
@@ -187,6 +198,16 @@ void sim_client_fail(sim_client *client, int application, uint64_t error_code,
                      const char *reason);
 void sim_client_over(sim_client *client, sim_closed_by by, int local,
                      uint64_t error_code, const uint8_t *reason, size_t len);
+
+/* client_wire.c: |client| is the one whose packets are written from now on. */
+void sim_wire_sending(sim_client *client);
+int sim_wire_encrypt(uint8_t *dest, const ngtcp2_crypto_aead *aead,
+                     const ngtcp2_crypto_aead_ctx *aead_ctx,
+                     const uint8_t *plaintext, size_t plaintextlen,
+                     const uint8_t *nonce, size_t noncelen, const uint8_t *aad,
+                     size_t aadlen);
+int sim_wire_on_token(ngtcp2_conn *conn, const uint8_t *token, size_t len,
+                      void *user);
 
 /* client_tls.c */
 int sim_tls_attach(sim_client *client);

@@ -491,6 +491,7 @@ size_t sim_client_send(sim_client *client, uint8_t *buf, size_t cap,
   int no_streams = 0;
   ngtcp2_ssize n;
 
+  sim_wire_sending(client);
   if (client->is_closed) {
     return client->close_pending ? send_close(client, buf, cap, now) : 0;
   }

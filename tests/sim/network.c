@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/sim/network.h"
 
+#include "tests/sim/client_wire.h"
+
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
@@ -319,6 +321,21 @@ void sim_network_rebind(sim_network *network, sim_client *client) {
     found->address.in.sin_port =
         htons((uint16_t)(ntohs(found->address.in.sin_port) + 1));
   }
+}
+
+int sim_network_migrate(sim_network *network, sim_client *client) {
+  udp_address address = sim_network_spare_address(network);
+  node *found = find_node(network, client);
+  int rv;
+
+  if (found == NULL) {
+    return SIM_ERR_INVALID;
+  }
+  rv = sim_client_migrate(client, &address, network->now);
+  if (rv == 0) {
+    found->address = address;
+  }
+  return rv;
 }
 
 const sim_heard *sim_network_listen(sim_network *network,

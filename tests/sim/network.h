@@ -94,6 +94,10 @@ const udp_address *sim_network_address(const sim_network *network,
    know. */
 void sim_network_rebind(sim_network *network, sim_client *client);
 
+/* The same, knowingly: another host and port, as a phone does that leaves its
+   WLAN.  Errors as sim_client_migrate(). */
+int sim_network_migrate(sim_network *network, sim_client *client);
+
 /* An address that no client has; each call another one. */
 udp_address sim_network_spare_address(sim_network *network);
 
