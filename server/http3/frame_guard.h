@@ -3,8 +3,9 @@
  * Looks at the frames of a request stream or of the control stream (RFC 9114
  * section 7.1) before nghttp3 does, for what nghttp3 lets pass: a frame of type
  * 0x41, which is the beginning of a WebTransport stream and H3_FRAME_ERROR
- * anywhere else (draft-ietf-webtrans-http3 section 4.3), and HEADERS or
- * SETTINGS that claim to be longer than the limit.
+ * anywhere else (draft-ietf-webtrans-http3 section 4.3), HEADERS or SETTINGS
+ * that claim to be longer than the limit, and octets behind the identifier of
+ * GOAWAY or MAX_PUSH_ID, which nghttp3 takes for the next frame.
  *
  * Frames may come cut in any way; nothing of them is held.
  */
@@ -21,7 +22,9 @@ typedef enum h3_frame_verdict {
   /* A frame of type 0x41. */
   H3_FRAME_WEBTRANSPORT,
   /* HEADERS or SETTINGS of more octets than the limit. */
-  H3_FRAME_TOO_LONG
+  H3_FRAME_TOO_LONG,
+  /* GOAWAY or MAX_PUSH_ID with something behind the identifier. */
+  H3_FRAME_SURPLUS
 } h3_frame_verdict;
 
 /* Members are private; all 0 at the beginning of the first frame. */
@@ -32,12 +35,14 @@ typedef struct h3_frame_guard {
   uint8_t varint[VARINT_LEN_MAX];
   uint8_t varint_len;
   uint8_t have_type;
+  uint8_t is_id; /* the payload is an identifier, and nothing of it has come */
 } h3_frame_guard;
 
 /*
  * Looks at |len| octets at |data|.  Sets |*pused| to |len|, or, unless the
- * verdict is H3_FRAME_FINE, to where the type and the length of the offending
- * frame end; the guard is then of no more use.
+ * verdict is H3_FRAME_FINE, to where it was clear that the frame offends, which
+ * for H3_FRAME_TOO_LONG is where its type and length end; the guard is then of
+ * no more use.
  */
 h3_frame_verdict h3_frame_guard_feed(h3_frame_guard *guard, const uint8_t *data,
                                      size_t len, uint64_t limit, size_t *pused);

@@ -61,6 +61,14 @@ static const guard_case cases[] = {
     {BYTES("\x01\xff\xff\xff\xff\xff\xff\xff\xff"), H3_FRAME_TOO_LONG, 9},
     {BYTES("\x00\x01x\x01\xc0\x00\x00\x00\x00\x00\x00\x65"), H3_FRAME_TOO_LONG,
      12},
+    /* An identifier and nothing else; too few octets is nghttp3's to see. */
+    {BYTES("\x07\x01\x3f\x0d\x02\x40\x01\x00\x00"), H3_FRAME_FINE, 9},
+    {BYTES("\x07\x08\xc0\x00\x00\x00\x00\x00\x00\x00"), H3_FRAME_FINE, 10},
+    {BYTES("\x07\x01\x80\x21\x00"), H3_FRAME_FINE, 5},
+    {BYTES("\x07\x00\x0d\x00"), H3_FRAME_FINE, 4},
+    {BYTES("\x07\x02\x04\x04"), H3_FRAME_SURPLUS, 2},
+    {BYTES("\x0d\x05\x80\x00\x00\x00\x00"), H3_FRAME_SURPLUS, 2},
+    {BYTES("\x21\x02\x04\x04"), H3_FRAME_FINE, 4},
     /* Others may be as long as they like. */
     {BYTES("\x00\xff\xff\xff\xff\xff\xff\xff\xff\x01\xff"), H3_FRAME_FINE, 11},
     {BYTES("\x21\xff\xff\xff\xff\xff\xff\xff\xff\x40\x41"), H3_FRAME_FINE, 11},

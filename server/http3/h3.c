@@ -210,6 +210,10 @@ static int feed_nghttp3(h3_conn *h3, quic_stream *quic, const uint8_t *data,
     return quic_conn_fail(h3->conn, NGHTTP3_H3_FRAME_ERROR,
                           "WEBTRANSPORT_STREAM is not first");
   }
+  if (verdict == H3_FRAME_SURPLUS) {
+    return quic_conn_fail(h3->conn, NGHTTP3_H3_FRAME_ERROR,
+                          "more than an identifier");
+  }
   if (verdict == H3_FRAME_TOO_LONG && !ngtcp2_is_bidi_stream(quic->id)) {
     return quic_conn_fail(h3->conn, NGHTTP3_H3_EXCESSIVE_LOAD,
                           "SETTINGS too long");

@@ -54,6 +54,8 @@ typedef enum sim_error {
 #define SIM_H3_ID_ERROR 0x108u
 #define SIM_H3_SETTINGS_ERROR 0x109u
 #define SIM_H3_MISSING_SETTINGS 0x10au
+#define SIM_H3_REQUEST_REJECTED 0x10bu
+#define SIM_H3_REQUEST_CANCELLED 0x10cu
 #define SIM_H3_MESSAGE_ERROR 0x10eu
 #define SIM_H3_DATAGRAM_ERROR 0x33u
 #define SIM_QPACK_DECOMPRESSION_FAILED 0x200u
@@ -106,8 +108,14 @@ typedef struct sim_callbacks {
                          void *user);
   /* DRAIN_WEBTRANSPORT_SESSION came. */
   void (*session_draining)(sim_client *client, int64_t session, void *user);
-  /* The answer's status to a GET; the body comes as stream_data. */
+  /* The answer's status to a request; the body comes as stream_data. */
   void (*response)(sim_client *client, int64_t stream, int status, void *user);
+  /* A field of the answer to a request, or to CONNECT; ":status" too. */
+  void (*field)(sim_client *client, int64_t stream, const char *name,
+                size_t name_len, const char *value, size_t value_len,
+                void *user);
+  /* GOAWAY (RFC 9114 section 5.2). */
+  void (*goaway)(sim_client *client, uint64_t id, void *user);
   /* The server opened a stream in |session| (or SIM_NO_SESSION). */
   void (*stream_opened)(sim_client *client, int64_t stream, int64_t session,
                         void *user);
@@ -276,6 +284,9 @@ typedef struct sim_request {
   const char *origin;
   /* NULL: "webtransport".  Only for CONNECT. */
   const char *protocol;
+  /* WT-Available-Protocols, as it is; NULL: no such field.  Only for
+     CONNECT. */
+  const char *available_protocols;
 } sim_request;
 
 /*
@@ -299,6 +310,19 @@ int sim_client_session_close(sim_client *client, int64_t session, uint32_t code,
 /* GET |request->path|. */
 int sim_client_get(sim_client *client, const sim_request *request,
                    int64_t *pstream);
+
+typedef struct sim_field {
+  const char *name;
+  const char *value;
+} sim_field;
+
+/*
+ * A request of any fields, as they are and in this order; FIN behind them if
+ * |fin|.  |nfields| 0: the stream is opened, and the caller writes to it what
+ * it likes.  What comes back is read as the response to a request.
+ */
+int sim_client_request(sim_client *client, const sim_field *fields,
+                       size_t nfields, int fin, int64_t *pstream);
 
 /* WebTransport application errors on the wire (draft section 4.3):
    sim_wt_error() to HTTP/3, sim_wt_code() back: 1 if it is one, else 0. */

@@ -9,12 +9,14 @@ int sim_h3_fail(sim_client *client, uint64_t error_code, const char *reason) {
 }
 
 /* One field of an answer. */
-static int read_field(sim_client *client, const nghttp3_qpack_nv *nv,
-                      int *status) {
+static int read_field(sim_client *client, const sim_stream *stream,
+                      const nghttp3_qpack_nv *nv, int *status) {
   nghttp3_vec name = nghttp3_rcbuf_get_buf(nv->name);
   nghttp3_vec value = nghttp3_rcbuf_get_buf(nv->value);
   size_t i;
 
+  SIM_TELL(client, field, stream->id, (const char *)name.base, name.len,
+           (const char *)value.base, value.len, client->config.user);
   for (i = 0; i < name.len; ++i) {
     if (name.base[i] >= 'A' && name.base[i] <= 'Z') {
       return sim_h3_fail(client, SIM_H3_MESSAGE_ERROR,
@@ -113,7 +115,7 @@ int sim_h3_read_section(sim_client *client, sim_stream *stream) {
       return 0;
     }
     if (flags & NGHTTP3_QPACK_DECODE_FLAG_EMIT) {
-      rv = read_field(client, &nv, &status);
+      rv = read_field(client, stream, &nv, &status);
       nghttp3_rcbuf_decref(nv.name);
       nghttp3_rcbuf_decref(nv.value);
       if (rv != 0) {

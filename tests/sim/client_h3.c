@@ -127,6 +127,21 @@ static int read_settings(sim_client *client, const uint8_t *data, size_t len) {
   return 0;
 }
 
+static int read_goaway(sim_client *client, const uint8_t *data, size_t len) {
+  sim_varint v = {0};
+  int done;
+
+  if (varint_read(&v, data, len, &done) != len || !done) {
+    return sim_h3_fail(client, SIM_H3_FRAME_ERROR, "GOAWAY");
+  }
+  if (v.value % 4 != 0 || v.value > client->goaway) {
+    return sim_h3_fail(client, SIM_H3_ID_ERROR, "GOAWAY");
+  }
+  client->goaway = v.value;
+  SIM_TELL(client, goaway, v.value, client->config.user);
+  return client->is_closed ? -1 : 0;
+}
+
 /* A whole capsule (RFC 9297 section 3.2) that is kept: CLOSE, draft-02
    section 5. */
 static int read_close(sim_client *client, sim_stream *stream) {
@@ -256,6 +271,7 @@ static int read_payload(sim_client *client, sim_stream *stream,
     return client->is_closed ? -1 : 0;
   case 0x01:
   case 0x04:
+  case 0x07:
     if (keep(client, stream, data, len) != 0) {
       return -1;
     }
@@ -267,7 +283,8 @@ static int read_payload(sim_client *client, sim_stream *stream,
     }
     len = stream->buf_len;
     stream->buf_len = 0;
-    return read_settings(client, stream->buf, len);
+    return stream->frame_type == 0x04 ? read_settings(client, stream->buf, len)
+                                      : read_goaway(client, stream->buf, len);
   default:
     return 0;
   }
@@ -346,7 +363,8 @@ static int read_frames(sim_client *client, sim_stream *stream,
       }
       stream->frame_left = stream->varint.value;
       stream->parse = SIM_PARSE_PAYLOAD;
-      if (stream->frame_type == 0x01 || stream->frame_type == 0x04) {
+      if (stream->frame_type == 0x01 || stream->frame_type == 0x04 ||
+          stream->frame_type == 0x07) {
         stream->buf_len = 0;
         if (stream->frame_left > SIM_MAX_FIELD_SECTION) {
           return sim_h3_fail(client, SIM_H3_EXCESSIVE_LOAD, "frame too long");

@@ -3,6 +3,8 @@
 
 #include "tests/sim/client_internal.h"
 
+#define SIM_MAX_REQUEST_FIELDS 600
+
 size_t sim_varint_write(uint8_t *dest, uint64_t value) {
   size_t len = value < 64 ? 1 : value < 16384 ? 2 : value < 1073741824 ? 4 : 8;
   uint8_t log = len == 1 ? 0 : len == 2 ? 1 : len == 4 ? 2 : 3;
@@ -80,6 +82,7 @@ int sim_h3_start(sim_client *client) {
   uint8_t control[160];
   size_t len;
 
+  client->goaway = UINT64_MAX;
   if (nghttp3_qpack_encoder_new2(&client->encoder, 0, 0, &client->h3mem) != 0 ||
       nghttp3_qpack_decoder_new(&client->decoder, 65536, 100, &client->h3mem) !=
           0) {
@@ -187,6 +190,9 @@ static int write_connect(sim_client *client, sim_stream *stream,
   field(nva, &n, ":protocol",
         request->protocol == NULL ? "webtransport" : request->protocol);
   field(nva, &n, "sec-webtransport-http3-draft02", "1");
+  if (request->available_protocols != NULL) {
+    field(nva, &n, "wt-available-protocols", request->available_protocols);
+  }
   if (request->origin != NULL) {
     field(nva, &n, "origin", request->origin);
   }
@@ -299,6 +305,27 @@ int sim_client_session_close(sim_client *client, int64_t session, uint32_t code,
     sim_h3_session_over(client, stream, 0, code, reason, len);
   }
   return rv;
+}
+
+int sim_client_request(sim_client *client, const sim_field *fields,
+                       size_t nfields, int fin, int64_t *pstream) {
+  nghttp3_nv nva[SIM_MAX_REQUEST_FIELDS];
+  sim_stream *stream;
+  size_t n = 0, i;
+  int rv;
+
+  if (nfields > SIM_MAX_REQUEST_FIELDS) {
+    return SIM_ERR_INVALID;
+  }
+  rv = open_request(client, SIM_STREAM_GET, &stream);
+  if (rv != 0) {
+    return rv;
+  }
+  *pstream = stream->id;
+  for (i = 0; i < nfields; ++i) {
+    field(nva, &n, fields[i].name, fields[i].value);
+  }
+  return n == 0 ? 0 : write_headers(client, stream, nva, n, fin);
 }
 
 int sim_client_get(sim_client *client, const sim_request *request,

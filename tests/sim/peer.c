@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/sim/peer.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,6 +45,7 @@ void sim_peer_clear(sim_peer *peer) {
 
   for (i = 0; i < peer->nstreams; ++i) {
     free(peer->streams[i].data);
+    free(peer->streams[i].fields);
   }
   for (i = 0; i < peer->ndatagrams; ++i) {
     free(peer->datagrams[i].data);
@@ -106,6 +108,53 @@ static void on_response(sim_client *client, int64_t id, int status,
   sim_peer_find_stream(user, id)->status = status;
 }
 
+static void on_field(sim_client *client, int64_t id, const char *name,
+                     size_t name_len, const char *value, size_t value_len,
+                     void *user) {
+  sim_peer *peer = user;
+  sim_peer_stream *stream = sim_peer_find_stream(peer, id);
+  size_t len = stream->fields == NULL ? 0 : strlen(stream->fields);
+  char *more = realloc(stream->fields, len + name_len + value_len + 4);
+
+  (void)client;
+  if (more == NULL) {
+    peer->overflow = 1;
+    return;
+  }
+  snprintf(more + len, name_len + value_len + 4, "%.*s: %.*s\n", (int)name_len,
+           name, (int)value_len, value);
+  stream->fields = more;
+}
+
+int sim_peer_find_field(sim_peer *peer, int64_t id, const char *name,
+                        char *dest, size_t destlen) {
+  const char *line = sim_peer_find_stream(peer, id)->fields;
+  size_t name_len = strlen(name), len;
+
+  for (; line != NULL && *line != '\0'; line = strchr(line, '\n') + 1) {
+    if (strncmp(line, name, name_len) == 0 &&
+        strncmp(line + name_len, ": ", 2) == 0) {
+      line += name_len + 2;
+      len = strcspn(line, "\n");
+      if (len >= destlen) {
+        return 0;
+      }
+      memcpy(dest, line, len);
+      dest[len] = '\0';
+      return 1;
+    }
+  }
+  return 0;
+}
+
+static void on_goaway(sim_client *client, uint64_t id, void *user) {
+  sim_peer *peer = user;
+
+  (void)client;
+  ++peer->ngoaways;
+  peer->goaway = id;
+}
+
 static void on_stream_opened(sim_client *client, int64_t id, int64_t session,
                              void *user) {
   sim_peer_stream *stream = sim_peer_find_stream(user, id);
@@ -156,6 +205,7 @@ static void on_stream_stopped(sim_client *client, int64_t id, uint64_t code,
   (void)client;
   stream->stopped = 1;
   stream->stopped_code = code;
+  stream->stopped_first = !stream->reset;
 }
 
 static void on_stream_closed(sim_client *client, int64_t id, void *user) {
@@ -202,6 +252,8 @@ const sim_callbacks sim_peer_callbacks = {
     .session_closed = on_session_closed,
     .session_draining = on_draining,
     .response = on_response,
+    .field = on_field,
+    .goaway = on_goaway,
     .stream_opened = on_stream_opened,
     .stream_data = on_stream_data,
     .stream_reset = on_stream_reset,

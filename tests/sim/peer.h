@@ -24,9 +24,13 @@ typedef struct sim_peer_stream {
   uint64_t reset_code;
   int stopped;
   uint64_t stopped_code;
+  /* STOP_SENDING came, and RESET_STREAM did not before it. */
+  int stopped_first;
   int closed;
-  /* Of a GET. */
+  /* Of a request; the fields of its answer, or of CONNECT's, as "name: value"
+     and a line feed each; NULL: none yet. */
   int status;
+  char *fields;
 } sim_peer_stream;
 
 typedef struct sim_peer_session {
@@ -51,6 +55,9 @@ typedef struct sim_peer {
   int handshake_done;
   int confirmed;
   int settings;
+  /* GOAWAY frames that came, and what the last one said. */
+  size_t ngoaways;
+  uint64_t goaway;
   int closed;
   sim_closed end;
   sim_peer_stream streams[SIM_PEER_STREAMS];
@@ -69,6 +76,11 @@ extern const sim_callbacks sim_peer_callbacks;
 /* What is known of a stream or session; made on first sight.  Never NULL. */
 sim_peer_stream *sim_peer_find_stream(sim_peer *peer, int64_t id);
 sim_peer_session *sim_peer_find_session(sim_peer *peer, int64_t id);
+
+/* The value of the first field |name| of the answer on the stream, copied to
+   |dest| of |destlen| octets; 1 if there is one, else 0. */
+int sim_peer_find_field(sim_peer *peer, int64_t id, const char *name,
+                        char *dest, size_t destlen);
 
 /* Frees what was remembered, not the client. */
 void sim_peer_clear(sim_peer *peer);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/sim/world.h"
+#include "tests/sim/world_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -152,6 +152,9 @@ void sim_world_free(sim_world *world) {
     return;
   }
   sim_network_free(world->network);
+  if (world->h3 != NULL) {
+    sim_world_end_service(world);
+  }
   appliance_free(world->appliance);
   sim_tls_free(world->tls);
   for (i = 0; i < world->npeers; ++i) {

@@ -10,6 +10,8 @@
 #define TESTS_SIM_WORLD_H
 
 #include "server/appliance.h"
+#include "server/http3/h3.h"
+#include "server/quic/protocol.h"
 #include "tests/sim/network.h"
 #include "tests/sim/peer.h"
 
@@ -41,10 +43,24 @@ typedef struct sim_world {
   size_t sessions_opened;
   size_t sessions_closed;
   sim_world_close last_close;
+  /* What is served where there is no appliance, and the server's memory. */
+  h3_service *h3;
+  quic_service service;
+  ngtcp2_mem mem;
+  size_t octets_live;
+  size_t octets_peak;
 } sim_world;
 
 /* NULL if anything fails.  |limits| NULL: the server's default. */
 sim_world *sim_world_new(uint64_t seed, const quic_conn_limits *limits);
+/*
+ * A world without an appliance: an endpoint that serves |h3|, which is borrowed
+ * and may be changed at any time.  Sessions are counted as there (the service's
+ * on_session_* and its user are set), memory is metered.  NULL if anything
+ * fails.
+ */
+sim_world *sim_world_new_service(uint64_t seed, const quic_conn_limits *limits,
+                                 h3_service *h3);
 /* Frees clients and peers too. */
 void sim_world_free(sim_world *world);
 

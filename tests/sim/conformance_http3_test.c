@@ -1,0 +1,787 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * HTTP/3 (RFC 9114, 9204, 9220): what is sent, and which code comes back.  Each
+ * row is a test of its own.
+ */
+#include "tests/sim/conformance.h"
+
+static stage s;
+
+/* ---- Octets on a stream ---- */
+
+typedef struct stream_row {
+  const char *what;
+  /* Whether proper SETTINGS go first. */
+  int settings;
+  int bidi;
+  const char *data;
+  size_t len;
+  int fin;
+  /* The connection's error; 0: the connection lives on. */
+  uint64_t error;
+} stream_row;
+
+/* GET / on authority "a". */
+#define GET                                                                    \
+  "\x01\x08\x00\x00\xd1\xd7\xc1\x50\x01"                                       \
+  "a"
+
+static const stream_row stream_rows[] = {
+    /* The control stream. */
+    {"control: no SETTINGS first: MISSING_SETTINGS", 0, 0,
+     BYTES("\x00\x07\x01\x00"), 0, SIM_H3_MISSING_SETTINGS},
+    {"control: an unknown frame before SETTINGS: MISSING_SETTINGS", 0, 0,
+     BYTES("\x00\x21\x00\x04\x00"), 0, SIM_H3_MISSING_SETTINGS},
+    {"control: SETTINGS twice: FRAME_UNEXPECTED", 0, 0,
+     BYTES("\x00\x04\x00\x04\x00"), 0, SIM_H3_FRAME_UNEXPECTED},
+    {"control: a second one: STREAM_CREATION_ERROR", 1, 0,
+     BYTES("\x00\x04\x00"), 0, SIM_H3_STREAM_CREATION_ERROR},
+    {"control: FIN: CLOSED_CRITICAL_STREAM", 0, 0, BYTES("\x00\x04\x00"), 1,
+     SIM_H3_CLOSED_CRITICAL_STREAM},
+    {"control: DATA: FRAME_UNEXPECTED", 0, 0, BYTES("\x00\x04\x00\x00\x01x"), 0,
+     SIM_H3_FRAME_UNEXPECTED},
+    {"control: HEADERS: FRAME_UNEXPECTED", 0, 0,
+     BYTES("\x00\x04\x00\x01\x02\x00\x00"), 0, SIM_H3_FRAME_UNEXPECTED},
+    {"control: PUSH_PROMISE: FRAME_UNEXPECTED", 0, 0,
+     BYTES("\x00\x04\x00\x05\x01\x00"), 0, SIM_H3_FRAME_UNEXPECTED},
+    {"control: PRIORITY of HTTP/2: FRAME_UNEXPECTED", 0, 0,
+     BYTES("\x00\x04\x00\x02\x01x"), 0, SIM_H3_FRAME_UNEXPECTED},
+    {"control: PING of HTTP/2: FRAME_UNEXPECTED", 0, 0,
+     BYTES("\x00\x04\x00\x06\x01x"), 0, SIM_H3_FRAME_UNEXPECTED},
+    {"control: WINDOW_UPDATE of HTTP/2: FRAME_UNEXPECTED", 0, 0,
+     BYTES("\x00\x04\x00\x08\x01x"), 0, SIM_H3_FRAME_UNEXPECTED},
+    {"control: CONTINUATION of HTTP/2: FRAME_UNEXPECTED", 0, 0,
+     BYTES("\x00\x04\x00\x09\x01x"), 0, SIM_H3_FRAME_UNEXPECTED},
+    {"control: WEBTRANSPORT_STREAM: FRAME_ERROR", 0, 0,
+     BYTES("\x00\x04\x00\x40\x41\x00"), 0, SIM_H3_FRAME_ERROR},
+    {"control: GOAWAY that grows: ID_ERROR", 0, 0,
+     BYTES("\x00\x04\x00\x07\x01\x04\x07\x01\x08"), 0, SIM_H3_ID_ERROR},
+    {"control: GOAWAY with octets too many: FRAME_ERROR", 0, 0,
+     BYTES("\x00\x04\x00\x07\x02\x04\x04"), 0, SIM_H3_FRAME_ERROR},
+    {"control: GOAWAY: borne", 0, 0, BYTES("\x00\x04\x00\x07\x01\x04"), 0, 0},
+    {"control: MAX_PUSH_ID: borne", 0, 0, BYTES("\x00\x04\x00\x0d\x01\x04"), 0,
+     0},
+    {"control: an unknown frame: borne", 0, 0,
+     BYTES("\x00\x04\x00\x21\x03xyz\x40\x5f\x00"), 0, 0},
+    /* SETTINGS. */
+    {"SETTINGS: 0x02 of HTTP/2: SETTINGS_ERROR", 0, 0,
+     BYTES("\x00\x04\x02\x02\x01"), 0, SIM_H3_SETTINGS_ERROR},
+    {"SETTINGS: 0x03 of HTTP/2: SETTINGS_ERROR", 0, 0,
+     BYTES("\x00\x04\x02\x03\x01"), 0, SIM_H3_SETTINGS_ERROR},
+    {"SETTINGS: 0x04 of HTTP/2: SETTINGS_ERROR", 0, 0,
+     BYTES("\x00\x04\x02\x04\x01"), 0, SIM_H3_SETTINGS_ERROR},
+    {"SETTINGS: 0x05 of HTTP/2: SETTINGS_ERROR", 0, 0,
+     BYTES("\x00\x04\x02\x05\x01"), 0, SIM_H3_SETTINGS_ERROR},
+    {"SETTINGS: H3_DATAGRAM is 2: SETTINGS_ERROR", 0, 0,
+     BYTES("\x00\x04\x02\x33\x02"), 0, SIM_H3_SETTINGS_ERROR},
+    {"SETTINGS: cut short: FRAME_ERROR", 0, 0, BYTES("\x00\x04\x01\x06"), 0,
+     SIM_H3_FRAME_ERROR},
+    {"SETTINGS: of 16,385 octets: EXCESSIVE_LOAD", 0, 0,
+     BYTES("\x00\x04\x80\x00\x40\x01"), 0, SIM_H3_EXCESSIVE_LOAD},
+    {"SETTINGS: an unknown one: borne", 0, 0, BYTES("\x00\x04\x03\x40\x5f\x07"),
+     0, 0},
+    /* Other unidirectional streams. */
+    {"push stream: STREAM_CREATION_ERROR", 1, 0, BYTES("\x01\x00"), 0,
+     SIM_H3_STREAM_CREATION_ERROR},
+    {"QPACK encoder: FIN: CLOSED_CRITICAL_STREAM", 1, 0, BYTES("\x02"), 1,
+     SIM_H3_CLOSED_CRITICAL_STREAM},
+    {"QPACK decoder: FIN: CLOSED_CRITICAL_STREAM", 1, 0, BYTES("\x03"), 1,
+     SIM_H3_CLOSED_CRITICAL_STREAM},
+    /* Insert with the name of static entry 190; there are 99. */
+    {"QPACK encoder: a static name that is none: ENCODER_STREAM_ERROR", 1, 0,
+     BYTES("\x02\xff\x7f\x01v"), 0, SIM_QPACK_ENCODER_STREAM_ERROR},
+    {"QPACK encoder: a table of 2^20: ENCODER_STREAM_ERROR", 1, 0,
+     BYTES("\x02\x3f\xe1\xff\x3f"), 0, SIM_QPACK_ENCODER_STREAM_ERROR},
+    {"QPACK encoder: duplicate of nothing: ENCODER_STREAM_ERROR", 1, 0,
+     BYTES("\x02\x00"), 0, SIM_QPACK_ENCODER_STREAM_ERROR},
+    {"QPACK decoder: an increment of 0: DECODER_STREAM_ERROR", 1, 0,
+     BYTES("\x03\x00"), 0, 0x202},
+    {"QPACK decoder: an increment of 5: DECODER_STREAM_ERROR", 1, 0,
+     BYTES("\x03\x05"), 0, 0x202},
+    {"QPACK decoder: a section that never was: DECODER_STREAM_ERROR", 1, 0,
+     BYTES("\x03\x84"), 0, 0x202},
+    {"unknown stream: borne", 1, 0, BYTES("\x40\x60what is this"), 1, 0},
+    {"empty stream: borne", 1, 0, BYTES(""), 1, 0},
+    {"a stream type cut short by FIN: borne", 1, 0, BYTES("\x40"), 1, 0},
+    /* Request streams. */
+    {"request: DATA first: FRAME_UNEXPECTED", 1, 1, BYTES("\x00\x01x"), 0,
+     SIM_H3_FRAME_UNEXPECTED},
+    {"request: SETTINGS: FRAME_UNEXPECTED", 1, 1, BYTES("\x04\x00"), 0,
+     SIM_H3_FRAME_UNEXPECTED},
+    {"request: GOAWAY: FRAME_UNEXPECTED", 1, 1, BYTES("\x07\x01\x00"), 0,
+     SIM_H3_FRAME_UNEXPECTED},
+    {"request: CANCEL_PUSH: FRAME_UNEXPECTED", 1, 1, BYTES("\x03\x01\x00"), 0,
+     SIM_H3_FRAME_UNEXPECTED},
+    {"request: MAX_PUSH_ID: FRAME_UNEXPECTED", 1, 1, BYTES("\x0d\x01\x00"), 0,
+     SIM_H3_FRAME_UNEXPECTED},
+    {"request: PUSH_PROMISE: FRAME_UNEXPECTED", 1, 1, BYTES("\x05\x01\x00"), 0,
+     SIM_H3_FRAME_UNEXPECTED},
+    {"request: PRIORITY of HTTP/2: FRAME_UNEXPECTED", 1, 1, BYTES("\x02\x01x"),
+     0, SIM_H3_FRAME_UNEXPECTED},
+    {"request: CONTINUATION of HTTP/2: FRAME_UNEXPECTED", 1, 1,
+     BYTES("\x09\x01x"), 0, SIM_H3_FRAME_UNEXPECTED},
+    {"request: a frame cut short by FIN: FRAME_ERROR", 1, 1,
+     BYTES("\x01\x10\x00\x00"), 1, SIM_H3_FRAME_ERROR},
+    {"request: a length cut short by FIN: FRAME_ERROR", 1, 1, BYTES("\x01\x40"),
+     1, SIM_H3_FRAME_ERROR},
+    {"request: WEBTRANSPORT_STREAM after a frame: FRAME_ERROR", 1, 1,
+     BYTES("\x21\x00\x40\x41\x00"), 0, SIM_H3_FRAME_ERROR},
+    {"request: WEBTRANSPORT_STREAM after HEADERS: FRAME_ERROR", 1, 1,
+     BYTES(GET "\x40\x41\x00"), 0, SIM_H3_FRAME_ERROR},
+    {"request: WEBTRANSPORT_STREAM in eight octets: FRAME_ERROR", 1, 1,
+     BYTES(GET "\xc0\x00\x00\x00\x00\x00\x00\x41\x00"), 0, SIM_H3_FRAME_ERROR},
+    {"request: DATA after trailers: FRAME_UNEXPECTED", 1, 1,
+     BYTES(GET "\x01\x06\x00\x00\x21"
+               "a\x01"
+               "b\x00\x01x"),
+     0, SIM_H3_FRAME_UNEXPECTED},
+    {"request: HEADERS after trailers: FRAME_UNEXPECTED", 1, 1,
+     BYTES(GET "\x01\x06\x00\x00\x21"
+               "a\x01"
+               "b\x01\x06\x00\x00\x21"
+               "a\x01"
+               "b"),
+     0, SIM_H3_FRAME_UNEXPECTED},
+    {"request: a field section that is none: DECOMPRESSION_FAILED", 1, 1,
+     BYTES("\x01\x04\xff\xff\xff\xff"), 0, SIM_QPACK_DECOMPRESSION_FAILED},
+    {"request: an entry of an empty table: DECOMPRESSION_FAILED", 1, 1,
+     BYTES("\x01\x03\x00\x00\x80"), 0, SIM_QPACK_DECOMPRESSION_FAILED},
+    {"request: a static entry that is none: DECOMPRESSION_FAILED", 1, 1,
+     BYTES("\x01\x04\x00\x00\xff\x7f"), 0, SIM_QPACK_DECOMPRESSION_FAILED},
+    {"request: unknown frames: borne", 1, 1,
+     BYTES("\x21\x03xyz\x40\x5f\x00" GET), 1, 0},
+    {"request: trailers: borne", 1, 1,
+     BYTES(GET "\x01\x06\x00\x00\x21"
+               "a\x01"
+               "b"),
+     1, 0},
+};
+
+static void run_stream_row(void **state) {
+  const stream_row *row = *state;
+
+  stage_begin(&s);
+  stage_connect_mute(&s);
+  if (row->settings) {
+    stage_say(&s, 0, SETTINGS, SETTINGS_LEN, 0);
+    stage_pass(&s, SIM_SECOND);
+  }
+  stage_say(&s, row->bidi, row->data, row->len, row->fin);
+  if (row->error) {
+    stage_expect_closed(&s, row->error);
+  } else {
+    stage_pass(&s, 3 * SIM_SECOND);
+    assert_false(s.peer->closed);
+  }
+  stage_end(&s);
+}
+
+/* ---- Requests made of fields ---- */
+
+#define FIELDS_MAX 8
+#define GOOD                                                                   \
+  {":method", "GET"}, {":scheme", "https"}, {":authority", "localhost:4433"},  \
+  {                                                                            \
+    ":path", "/"                                                               \
+  }
+
+typedef struct request_row {
+  const char *what;
+  sim_field fields[FIELDS_MAX];
+  /* 0: the connection is closed with |error|. */
+  int status;
+  uint64_t error;
+  /* Of the response; NULL: not looked at. */
+  const char *length;
+  /* Octets of body that come. */
+  size_t body;
+} request_row;
+
+#define METHOD(NAME, PATH)                                                     \
+  {                                                                            \
+    {":method", NAME}, {":scheme", "https"}, {":authority", "localhost:4433"}, \
+    {                                                                          \
+      ":path", PATH                                                            \
+    }                                                                          \
+  }
+
+static const request_row request_rows[] = {
+    {"GET: 200", METHOD("GET", "/"), 200, 0, "6", 6},
+    {"GET of much: 200", METHOD("GET", "/big"), 200, 0, "50000", BIG_LEN},
+    {"GET of nothing: 200", METHOD("GET", "/empty"), 200, 0, "0", 0},
+    {"GET of what is missing: 404", METHOD("GET", "/none"), 404, 0, "6", 6},
+    {"HEAD: 200, the length, no body", METHOD("HEAD", "/"), 200, 0, "6", 0},
+    {"HEAD of much: 200, the length, no body", METHOD("HEAD", "/big"), 200, 0,
+     "50000", 0},
+    {"HEAD of what is missing: 404", METHOD("HEAD", "/none"), 404, 0, "6", 0},
+    {"POST: 405", METHOD("POST", "/"), 405, 0, "0", 0},
+    {"OPTIONS: 405", METHOD("OPTIONS", "/"), 405, 0, "0", 0},
+    {"a method of nobody's: 405", METHOD("BREW", "/"), 405, 0, "0", 0},
+    {"CONNECT without protocol: 501",
+     {{":method", "CONNECT"}, {":authority", "localhost:4433"}},
+     501,
+     0,
+     "0",
+     0},
+    {"CONNECT for websocket: 501",
+     {{":method", "CONNECT"},
+      {":scheme", "https"},
+      {":authority", "localhost:4433"},
+      {":path", "/echo"},
+      {":protocol", "websocket"}},
+     501,
+     0,
+     "0",
+     0},
+    {"Origin twice: 400",
+     {GOOD, {"origin", "https://a.example"}, {"origin", "https://b.example"}},
+     400,
+     0,
+     "0",
+     0},
+    {"a cookie: 200", {GOOD, {"cookie", "a=b"}}, 200, 0, "6", 6},
+    /* Malformed (RFC 9114 section 4.1.2). */
+    {"no :method: MESSAGE_ERROR",
+     {{":scheme", "https"}, {":authority", "a"}, {":path", "/"}},
+     0,
+     SIM_H3_MESSAGE_ERROR,
+     NULL,
+     0},
+    {"no :scheme: MESSAGE_ERROR",
+     {{":method", "GET"}, {":authority", "a"}, {":path", "/"}},
+     0,
+     SIM_H3_MESSAGE_ERROR,
+     NULL,
+     0},
+    {"no :path: MESSAGE_ERROR",
+     {{":method", "GET"}, {":scheme", "https"}, {":authority", "a"}},
+     0,
+     SIM_H3_MESSAGE_ERROR,
+     NULL,
+     0},
+    {"an empty :path: MESSAGE_ERROR", METHOD("GET", ""), 0,
+     SIM_H3_MESSAGE_ERROR, NULL, 0},
+    {":path twice: MESSAGE_ERROR",
+     {GOOD, {":path", "/"}},
+     0,
+     SIM_H3_MESSAGE_ERROR,
+     NULL,
+     0},
+    {":status: MESSAGE_ERROR",
+     {GOOD, {":status", "200"}},
+     0,
+     SIM_H3_MESSAGE_ERROR,
+     NULL,
+     0},
+    {"an unknown pseudo-header field: MESSAGE_ERROR",
+     {GOOD, {":x", "y"}},
+     0,
+     SIM_H3_MESSAGE_ERROR,
+     NULL,
+     0},
+    {"a pseudo-header field at the end: MESSAGE_ERROR",
+     {{":method", "GET"},
+      {":scheme", "https"},
+      {":path", "/"},
+      {"a", "b"},
+      {":authority", "a"}},
+     0,
+     SIM_H3_MESSAGE_ERROR,
+     NULL,
+     0},
+    {":protocol without CONNECT: MESSAGE_ERROR",
+     {GOOD, {":protocol", "webtransport"}},
+     0,
+     SIM_H3_MESSAGE_ERROR,
+     NULL,
+     0},
+    {":protocol without :path: MESSAGE_ERROR",
+     {{":method", "CONNECT"},
+      {":scheme", "https"},
+      {":authority", "a"},
+      {":protocol", "webtransport"}},
+     0,
+     SIM_H3_MESSAGE_ERROR,
+     NULL,
+     0},
+    {"upper case: MESSAGE_ERROR",
+     {GOOD, {"Accept", "x"}},
+     0,
+     SIM_H3_MESSAGE_ERROR,
+     NULL,
+     0},
+    {"Connection: MESSAGE_ERROR",
+     {GOOD, {"connection", "close"}},
+     0,
+     SIM_H3_MESSAGE_ERROR,
+     NULL,
+     0},
+    {"Transfer-Encoding: MESSAGE_ERROR",
+     {GOOD, {"transfer-encoding", "chunked"}},
+     0,
+     SIM_H3_MESSAGE_ERROR,
+     NULL,
+     0},
+    {"TE: gzip: MESSAGE_ERROR",
+     {GOOD, {"te", "gzip"}},
+     0,
+     SIM_H3_MESSAGE_ERROR,
+     NULL,
+     0},
+    {"a length that is none: MESSAGE_ERROR",
+     {GOOD, {"content-length", "-1"}},
+     0,
+     SIM_H3_MESSAGE_ERROR,
+     NULL,
+     0},
+    {"a length and no body: MESSAGE_ERROR",
+     {GOOD, {"content-length", "5"}},
+     0,
+     SIM_H3_MESSAGE_ERROR,
+     NULL,
+     0},
+};
+
+static void run_request_row(void **state) {
+  const request_row *row = *state;
+  char text[64];
+  size_t n = 0;
+  int64_t id;
+
+  stage_begin(&s);
+  stage_connect(&s);
+  while (n < FIELDS_MAX && row->fields[n].name != NULL) {
+    ++n;
+  }
+  assert_int_equal(sim_client_request(s.peer->client, row->fields, n, 1, &id),
+                   0);
+  if (row->error) {
+    stage_expect_closed(&s, row->error);
+  } else {
+    RUN_UNTIL(s.world, sim_is_stream_ended, s.peer, id);
+    assert_false(s.peer->closed);
+    assert_true(stage_stream(&s, id)->fin);
+    assert_int_equal(stage_stream(&s, id)->status, row->status);
+    assert_int_equal(stage_stream(&s, id)->len, row->body);
+    assert_true(
+        sim_peer_find_field(s.peer, id, "content-length", text, sizeof(text)));
+    assert_string_equal(text, row->length);
+    assert_int_equal(
+        sim_peer_find_field(s.peer, id, "allow", text, sizeof(text)),
+        row->status == 405);
+    if (row->status == 405) {
+      assert_string_equal(text, "GET, HEAD");
+    }
+  }
+  stage_end(&s);
+}
+
+/* ---- What takes more than a row ---- */
+
+static const sim_field post[] = METHOD("POST", "/");
+static const sim_field get[] = METHOD("GET", "/");
+
+/* A body within the limit is heard to its end, and dropped. */
+static void test_body_within_limit(void **state) {
+  static const char frame[] = "\x00\x80\x00\xff\xff";
+  static uint8_t body[65535];
+  int64_t id;
+
+  (void)state;
+  stage_begin(&s);
+  stage_connect(&s);
+  assert_int_equal(sim_client_request(s.peer->client, post, 4, 0, &id), 0);
+  sim_client_stream_write(s.peer->client, id, (const uint8_t *)frame, 5, 0);
+  sim_client_stream_write(s.peer->client, id, body, sizeof(body), 1);
+  stage_pass(&s, 3 * SIM_SECOND);
+  assert_int_equal(stage_stream(&s, id)->status, 405);
+  assert_true(stage_stream(&s, id)->closed);
+  assert_false(stage_stream(&s, id)->stopped);
+  stage_end(&s);
+}
+
+/* A body without end: the answer comes whole, and the client is to stop. */
+static void test_body_beyond_limit(void **state) {
+  static const char frame[] = "\x00\x80\x10\x00\x00";
+  static uint8_t body[1 << 20];
+  size_t before;
+  int64_t id;
+
+  (void)state;
+  stage_begin(&s);
+  stage_connect(&s);
+  assert_int_equal(sim_client_request(s.peer->client, post, 4, 0, &id), 0);
+  stage_pass(&s, SIM_SECOND);
+  before = s.world->octets_live;
+  s.world->octets_peak = before;
+  sim_client_stream_write(s.peer->client, id, (const uint8_t *)frame, 5, 0);
+  sim_client_stream_write(s.peer->client, id, body, sizeof(body), 1);
+  stage_pass(&s, 5 * SIM_SECOND);
+  assert_int_equal(stage_stream(&s, id)->status, 405);
+  assert_true(stage_stream(&s, id)->fin);
+  assert_true(stage_stream(&s, id)->stopped);
+  assert_int_equal(stage_stream(&s, id)->stopped_code, SIM_H3_NO_ERROR);
+  assert_true(stage_stream(&s, id)->closed);
+  assert_true(s.world->octets_peak - before < 65536);
+  assert_false(s.peer->closed);
+  stage_end(&s);
+}
+
+/* Field sections: 431, the rest of them is not wanted, and others go on. */
+static void check_431(int64_t id) {
+  char text[8];
+
+  RUN_UNTIL(s.world, sim_is_stream_ended, s.peer, id);
+  assert_int_equal(stage_stream(&s, id)->status, 431);
+  assert_true(stage_stream(&s, id)->fin);
+  assert_true(
+      sim_peer_find_field(s.peer, id, "content-length", text, sizeof(text)));
+  assert_false(s.peer->closed);
+  assert_int_equal(sim_client_request(s.peer->client, get, 4, 1, &id), 0);
+  RUN_UNTIL(s.world, sim_is_stream_ended, s.peer, id);
+  assert_int_equal(stage_stream(&s, id)->status, 200);
+}
+
+/* |n| octets in a field whose name and overhead are 33, behind 4 fields of
+   42 + 44 + 56 + 38 octets. */
+static void check_section(size_t n, int status) {
+  static char value[20000];
+  const sim_field fields[] = {GOOD, {"x", value}};
+  int64_t id;
+
+  stage_begin(&s);
+  stage_connect(&s);
+  memset(value, '~', sizeof(value));
+  value[n] = '\0';
+  assert_int_equal(sim_client_request(s.peer->client, fields, 5, 1, &id), 0);
+  if (status == 431) {
+    check_431(id);
+  } else {
+    RUN_UNTIL(s.world, sim_is_stream_ended, s.peer, id);
+    assert_int_equal(stage_stream(&s, id)->status, 200);
+  }
+  stage_end(&s);
+}
+
+#define SECTION_OF_GOOD                                                        \
+  (7 + 3 + 32 + 7 + 5 + 32 + 10 + 14 + 32 + 5 + 1 + 32 + 1 + 32)
+
+static void test_section_at_limit(void **state) {
+  (void)state;
+  check_section(H3_FIELD_SECTION_MAX - SECTION_OF_GOOD, 200);
+}
+
+static void test_section_beyond_limit(void **state) {
+  (void)state;
+  check_section(H3_FIELD_SECTION_MAX - SECTION_OF_GOOD + 1, 431);
+}
+
+static void test_many_small_fields(void **state) {
+  static sim_field fields[550] = {GOOD};
+  size_t i;
+  int64_t id;
+
+  (void)state;
+  stage_begin(&s);
+  stage_connect(&s);
+  for (i = 4; i < 550; ++i) {
+    fields[i].name = "a";
+    fields[i].value = "";
+  }
+  assert_int_equal(sim_client_request(s.peer->client, fields, 550, 1, &id), 0);
+  check_431(id);
+  stage_end(&s);
+}
+
+/* One octet a field, of some 50 when it is decoded. */
+static void test_many_indexed_fields(void **state) {
+  static const char head[] = "\x01\x80\x00\x3f\xff\x00\x00\xd1\xd7\xc1";
+  static uint8_t fields[16383 - 5];
+  int64_t id;
+
+  (void)state;
+  stage_begin(&s);
+  stage_connect(&s);
+  memset(fields, 0xdd, sizeof(fields));
+  assert_int_equal(sim_client_request(s.peer->client, NULL, 0, 0, &id), 0);
+  sim_client_stream_write(s.peer->client, id, (const uint8_t *)head, 10, 0);
+  sim_client_stream_write(s.peer->client, id, fields, sizeof(fields), 1);
+  check_431(id);
+  stage_end(&s);
+}
+
+/* Ten megabytes of header block: nothing of it is kept. */
+static void test_ten_megabytes(void **state) {
+  /* HEADERS of 10,000,000 octets; a literal field with a literal name. */
+  static const char head[] = "\x01\x80\x98\x96\x80\x00\x00\xd1\xd7\xc1";
+  static const char literal[] = "\x21x\x7f\xe1\x06";
+  static uint8_t value[992];
+  size_t before, sent;
+  int64_t id;
+
+  (void)state;
+  stage_begin(&s);
+  stage_connect(&s);
+  stage_pass(&s, SIM_SECOND);
+  before = s.world->octets_live;
+  s.world->octets_peak = before;
+  memset(value, 'v', sizeof(value));
+  assert_int_equal(sim_client_request(s.peer->client, NULL, 0, 0, &id), 0);
+  sim_client_stream_write(s.peer->client, id, (const uint8_t *)head, 10, 0);
+  for (sent = 5; sent < 10000000; sent += 5 + sizeof(value)) {
+    if (sim_client_stream_write(s.peer->client, id, (const uint8_t *)literal, 5,
+                                0) != 0 ||
+        sim_client_stream_write(s.peer->client, id, value, sizeof(value), 0) !=
+            0) {
+      break;
+    }
+    if (sent % 100000 < 1000) {
+      stage_pass(&s, 100 * SIM_MILLISECOND);
+    }
+  }
+  stage_pass(&s, SIM_SECOND);
+  check_431(id);
+  assert_true(stage_stream(&s, id)->stopped);
+  assert_int_equal(stage_stream(&s, id)->stopped_code, SIM_H3_NO_ERROR);
+  assert_true(s.world->octets_peak - before < 32768);
+  stage_end(&s);
+}
+
+/* The same in the trailers of a request that was answered. */
+static void test_long_trailers(void **state) {
+  static const char head[] = "\x01\x80\x98\x96\x80\x00\x00";
+  int64_t id;
+
+  (void)state;
+  stage_begin(&s);
+  stage_connect(&s);
+  assert_int_equal(sim_client_request(s.peer->client, get, 4, 0, &id), 0);
+  sim_client_stream_write(s.peer->client, id, (const uint8_t *)head, 7, 0);
+  stage_pass(&s, SIM_SECOND);
+  assert_int_equal(stage_stream(&s, id)->status, 200);
+  assert_true(stage_stream(&s, id)->fin);
+  assert_true(stage_stream(&s, id)->stopped);
+  assert_false(s.peer->closed);
+  stage_end(&s);
+}
+
+/* What makes work and no sense, many times: the limiter of nghttp3. */
+static void check_glitches(int bidi, const char *begin, size_t begin_len,
+                           const char *frame, size_t frame_len) {
+  int64_t id;
+  int i;
+
+  stage_begin(&s);
+  stage_connect_mute(&s);
+  if (bidi) {
+    stage_say(&s, 0, SETTINGS, SETTINGS_LEN, 0);
+  }
+  id = stage_say(&s, bidi, begin, begin_len, 0);
+  for (i = 0; i < 1500 && !s.peer->closed; ++i) {
+    sim_client_stream_write(s.peer->client, id, (const uint8_t *)frame,
+                            frame_len, 0);
+    if (i % 100 == 0) {
+      stage_pass(&s, 10 * SIM_MILLISECOND);
+    }
+  }
+  stage_expect_closed(&s, SIM_H3_EXCESSIVE_LOAD);
+  stage_end(&s);
+}
+
+static void test_many_unknown_frames(void **state) {
+  (void)state;
+  check_glitches(1, BYTES(GET), BYTES("\x21\x00"));
+}
+
+static void test_many_unknown_control_frames(void **state) {
+  (void)state;
+  check_glitches(0, BYTES(SETTINGS), BYTES("\x21\x00"));
+}
+
+static void test_many_priority_updates(void **state) {
+  (void)state;
+  check_glitches(0, BYTES(SETTINGS), BYTES("\x80\x0f\x07\x00\x04\x00u=1"));
+}
+
+/* Streams that are critical may not be reset, nor may ours be stopped. */
+static void test_control_reset(void **state) {
+  int64_t id;
+
+  (void)state;
+  stage_begin(&s);
+  stage_connect_mute(&s);
+  id = stage_say(&s, 0, SETTINGS, SETTINGS_LEN, 0);
+  stage_pass(&s, SIM_SECOND);
+  sim_client_stream_reset(s.peer->client, id, SIM_H3_NO_ERROR);
+  stage_expect_closed(&s, SIM_H3_CLOSED_CRITICAL_STREAM);
+  stage_end(&s);
+}
+
+static void test_control_stopped(void **state) {
+  (void)state;
+  stage_begin(&s);
+  stage_connect_mute(&s);
+  stage_say(&s, 0, SETTINGS, SETTINGS_LEN, 0);
+  stage_pass(&s, SIM_SECOND);
+  /* The first stream of the server's. */
+  sim_client_stream_stop(s.peer->client, 3, SIM_H3_NO_ERROR);
+  stage_expect_closed(&s, SIM_H3_CLOSED_CRITICAL_STREAM);
+  stage_end(&s);
+}
+
+/* The client loses interest: before the request is whole, after it. */
+static void test_request_cancelled(void **state) {
+  static const sim_field big[] = METHOD("GET", "/big");
+  int64_t id;
+
+  (void)state;
+  stage_begin(&s);
+  stage_connect(&s);
+  assert_int_equal(sim_client_request(s.peer->client, NULL, 0, 0, &id), 0);
+  sim_client_stream_write(s.peer->client, id, (const uint8_t *)"\x01\x20\x00",
+                          3, 0);
+  stage_pass(&s, SIM_SECOND);
+  sim_client_stream_reset(s.peer->client, id, SIM_H3_REQUEST_CANCELLED);
+  RUN_UNTIL(s.world, sim_is_stream_ended, s.peer, id);
+  assert_true(stage_stream(&s, id)->reset);
+  assert_int_equal(stage_stream(&s, id)->reset_code, SIM_H3_REQUEST_CANCELLED);
+
+  assert_int_equal(sim_client_request(s.peer->client, big, 4, 1, &id), 0);
+  sim_client_stream_stop(s.peer->client, id, SIM_H3_REQUEST_CANCELLED);
+  RUN_UNTIL(s.world, sim_is_stream_ended, s.peer, id);
+  assert_true(stage_stream(&s, id)->reset);
+  stage_pass(&s, SIM_SECOND);
+  assert_true(stage_stream(&s, id)->closed);
+  assert_false(s.peer->closed);
+  stage_end(&s);
+}
+
+/* ---- Stopping, and those who never begin ---- */
+
+/* GOAWAY of both kinds; a request that was on its way is served, a later one
+   refused, and then the connection is closed. */
+static void test_goaway(void **state) {
+  int64_t id, open;
+
+  (void)state;
+  stage_begin(&s);
+  stage_connect(&s);
+  assert_int_equal(sim_client_request(s.peer->client, get, 4, 0, &open), 0);
+  stage_pass(&s, SIM_SECOND);
+  assert_int_equal(s.peer->ngoaways, 0);
+  h3_service_drain(&s.h3, sim_network_now(s.world->network));
+  stage_pass(&s, SIM_SECOND / 2);
+  assert_int_equal(s.peer->ngoaways, 1);
+  assert_true(s.peer->goaway == (UINT64_C(1) << 62) - 4);
+  assert_int_equal(sim_client_request(s.peer->client, get, 4, 1, &id), 0);
+  RUN_UNTIL(s.world, sim_is_stream_ended, s.peer, id);
+  assert_int_equal(stage_stream(&s, id)->status, 200);
+  stage_pass(&s, SIM_SECOND);
+  assert_int_equal(s.peer->ngoaways, 2);
+  assert_int_equal(s.peer->goaway, id + 4);
+  assert_int_equal(sim_client_request(s.peer->client, get, 4, 1, &id), 0);
+  RUN_UNTIL(s.world, sim_is_stream_ended, s.peer, id);
+  assert_true(stage_stream(&s, id)->reset);
+  assert_int_equal(stage_stream(&s, id)->reset_code, SIM_H3_REQUEST_REJECTED);
+  assert_false(s.peer->closed);
+  sim_client_stream_write(s.peer->client, open, NULL, 0, 1);
+  stage_expect_closed(&s, SIM_H3_NO_ERROR);
+  /* The bystander has a session, and goes on. */
+  s.h3.draining = 0;
+  stage_end(&s);
+}
+
+static void test_drain_without_requests(void **state) {
+  (void)state;
+  stage_begin(&s);
+  stage_connect(&s);
+  h3_service_drain(&s.h3, sim_network_now(s.world->network));
+  h3_service_drain(&s.h3, sim_network_now(s.world->network));
+  stage_expect_closed(&s, SIM_H3_NO_ERROR);
+  assert_int_equal(s.peer->ngoaways, 1);
+  /* Who connects now is told at once. */
+  stage_connect(&s);
+  stage_pass(&s, SIM_SECOND / 2);
+  assert_int_equal(s.peer->ngoaways, 1);
+  stage_expect_closed(&s, SIM_H3_NO_ERROR);
+  s.h3.draining = 0;
+  stage_end(&s);
+}
+
+static void test_no_request_in_time(void **state) {
+  (void)state;
+  stage_begin(&s);
+  s.h3.request_timeout = 5 * SIM_SECOND;
+  stage_connect(&s);
+  stage_pass(&s, 4 * SIM_SECOND);
+  assert_false(s.peer->closed);
+  stage_pass(&s, 2 * SIM_SECOND);
+  stage_expect_closed(&s, SIM_H3_NO_ERROR);
+  stage_end(&s);
+}
+
+static void test_a_request_in_time(void **state) {
+  int64_t id;
+
+  (void)state;
+  stage_begin(&s);
+  s.h3.request_timeout = 5 * SIM_SECOND;
+  stage_connect(&s);
+  stage_pass(&s, 4 * SIM_SECOND);
+  assert_int_equal(sim_client_request(s.peer->client, get, 4, 1, &id), 0);
+  stage_pass(&s, 10 * SIM_SECOND);
+  assert_false(s.peer->closed);
+  assert_int_equal(stage_stream(&s, id)->status, 200);
+  stage_end(&s);
+}
+
+#define ROWS(TABLE) (sizeof(TABLE) / sizeof((TABLE)[0]))
+
+static struct CMUnitTest tests[ROWS(stream_rows) + ROWS(request_rows) + 32];
+static size_t ntests;
+
+static void add(const char *name, CMUnitTestFunction function,
+                const void *row) {
+  struct CMUnitTest *test = &tests[ntests++];
+
+  test->name = name;
+  test->test_func = function;
+  test->initial_state = (void *)(uintptr_t)row;
+}
+
+int main(void) {
+  size_t i;
+
+  for (i = 0; i < ROWS(stream_rows); ++i) {
+    add(stream_rows[i].what, run_stream_row, &stream_rows[i]);
+  }
+  for (i = 0; i < ROWS(request_rows); ++i) {
+    add(request_rows[i].what, run_request_row, &request_rows[i]);
+  }
+  add("a body within the limit: dropped", test_body_within_limit, NULL);
+  add("a body beyond the limit: 405, STOP_SENDING NO_ERROR",
+      test_body_beyond_limit, NULL);
+  add("a field section of 16,384 octets: 200", test_section_at_limit, NULL);
+  add("a field section of 16,385 octets: 431", test_section_beyond_limit, NULL);
+  add("many small fields: 431", test_many_small_fields, NULL);
+  add("many indexed fields: 431", test_many_indexed_fields, NULL);
+  add("a header block of 10 MB: 431, STOP_SENDING NO_ERROR, flat memory",
+      test_ten_megabytes, NULL);
+  add("trailers of 10 MB: STOP_SENDING NO_ERROR", test_long_trailers, NULL);
+  add("many unknown frames: EXCESSIVE_LOAD", test_many_unknown_frames, NULL);
+  add("many unknown frames on control: EXCESSIVE_LOAD",
+      test_many_unknown_control_frames, NULL);
+  add("many PRIORITY_UPDATE: EXCESSIVE_LOAD", test_many_priority_updates, NULL);
+  add("control: RESET_STREAM: CLOSED_CRITICAL_STREAM", test_control_reset,
+      NULL);
+  add("control: STOP_SENDING: CLOSED_CRITICAL_STREAM", test_control_stopped,
+      NULL);
+  add("a request that is cancelled: REQUEST_CANCELLED", test_request_cancelled,
+      NULL);
+  add("drain: GOAWAY twice, REQUEST_REJECTED, NO_ERROR", test_goaway, NULL);
+  add("drain: no request: NO_ERROR", test_drain_without_requests, NULL);
+  add("no request in time: NO_ERROR", test_no_request_in_time, NULL);
+  add("a request in time: borne", test_a_request_in_time, NULL);
+  return _cmocka_run_group_tests("conformance_http3", tests, ntests, NULL,
+                                 NULL);
+}
