@@ -187,11 +187,12 @@ else
 
 # What a test puts in the place of the C library's functions.
 comma := ,
-WRAP := malloc calloc realloc free strdup openat open read pread write fsync \
+WRAP := malloc calloc realloc free strdup
+WRAPPING := $(B)/tests/sim/torture_posix_test $(B)/server/nomem_posix_test
+$(B)/tests/sim/torture_posix_test: WRAP += openat open read pread write fsync \
   close renameat rename unlinkat fstat flock mkdir
 
-$(B)/tests/sim/torture_posix_test: $(B)/tests/sim/torture_posix_test.o \
-  $(CMOCKA) $(LIBSIM) $(needs)
+$(WRAPPING): %: %.o $(CMOCKA) $(LIBSIM) $(needs)
 	$(call link,$(WRAP:%=-Wl$(comma)--wrap=%))
 
 $(B)/%_test: $(B)/%_test.o $(CMOCKA) $(LIBSIM) $(needs)
