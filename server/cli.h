@@ -102,6 +102,13 @@ const char *cli_help(cli_command command);
    become "?". */
 void cli_add_safely(text *t, const char *s);
 
+/* Adds |json|, which has no blanks outside of its strings, likewise; there they
+   are escaped, so that it is the same for whoever parses it. */
+void cli_add_json_safely(text *t, const char *json);
+
+/* Deletes |object|, in which the string |secret|, if it is there, is one. */
+void cli_forget(cJSON *object, const char *secret);
+
 /* The reply to "status", for a person.  |wall| is the time now, in seconds
    since 1970 UTC.  What is missing in |status|, or is of another kind, is left
    out. */

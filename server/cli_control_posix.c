@@ -165,15 +165,25 @@ static void show(const cli_options *o, const cJSON *reply) {
 
 static int show_json(const cJSON *reply) {
   char *line = cJSON_PrintUnformatted(reply);
+  text t = {NULL, 0, 0, 0};
+  int rv = 0;
 
-  if (!line) {
-    cli_complain("out of memory");
-    return HOST_EXIT_INTERNAL;
+  if (line) {
+    cli_add_json_safely(&t, line);
+    explicit_bzero(line, strlen(line));
+    cJSON_free(line);
   }
-  printf("%s\n", line);
-  explicit_bzero(line, strlen(line));
-  cJSON_free(line);
-  return 0;
+  if (t.data && !t.failed) {
+    printf("%s\n", t.data);
+  } else {
+    cli_complain("out of memory");
+    rv = HOST_EXIT_INTERNAL;
+  }
+  if (t.data) {
+    explicit_bzero(t.data, t.len);
+  }
+  text_free(&t);
+  return rv;
 }
 
 int cli_control(const cli_options *o) {
@@ -206,7 +216,7 @@ int cli_control(const cli_options *o) {
     cli_complain("standard output: %s", strerror(errno));
     rv = HOST_EXIT_INTERNAL;
   }
-  cJSON_Delete(reply);
-  cJSON_Delete(command);
+  cli_forget(reply, "backup");
+  cli_forget(command, "restore");
   return rv;
 }

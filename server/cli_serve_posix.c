@@ -209,7 +209,7 @@ static char *answer(void *user, const char *line) {
   cJSON *command = cJSON_Parse(line);
   cJSON *reply;
   appliance_time t;
-  char *printed, *longer;
+  char *printed;
 
   host_now(&t);
   reply = appliance_command(h->appliance, command, &t);
@@ -219,15 +219,9 @@ static char *answer(void *user, const char *line) {
     reply = appliance_describe(h->appliance);
   }
   printed = cJSON_PrintUnformatted(reply);
-  cJSON_Delete(reply);
-  cJSON_Delete(command);
-  /* control_posix.c puts a newline in the place of the NUL and no NUL behind
-     it; nothing else needs room. */
-  longer = printed ? realloc(printed, strlen(printed) + 2) : NULL;
-  if (!longer) {
-    free(printed);
-  }
-  return longer;
+  cli_forget(reply, "backup");
+  cli_forget(command, "restore");
+  return printed;
 }
 
 /* The ready line, once clients can connect and the standby is published too: a

@@ -13,51 +13,84 @@
 /* Of each list of what peers did, at most so many. */
 #define LINES_MAX 8
 
-/* The octets of the character at |s|, as UTF-8 has it, or 0 if it is none or
-   one that a terminal could take for a command: controls, and what turns the
-   direction of writing. */
-static size_t safe_length(const unsigned char *s) {
-  unsigned long c;
+/* Reads the character at |s| (RFC 3629).  Its octets, or 0 if it is none. */
+static size_t decode(const unsigned char *s, unsigned long *c) {
+  static const unsigned long least[] = {0, 0, 0x80, 0x800, 0x10000};
   size_t len, i;
 
+  *c = s[0];
   if (s[0] < 0x80) {
-    return s[0] >= 0x20 && s[0] != 0x7f ? 1 : 0;
+    return 1;
   }
-  len = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
   if (s[0] < 0xc2 || s[0] > 0xf4) {
     return 0;
   }
-  c = s[0] & (0xffU >> (len + 1));
+  len = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
+  *c &= 0xffU >> (len + 1);
   for (i = 1; i < len; ++i) {
     if ((s[i] & 0xc0) != 0x80) {
       return 0;
     }
-    c = c << 6 | (s[i] & 0x3f);
+    *c = *c << 6 | (s[i] & 0x3f);
   }
-  if ((len == 3 && c < 0x800) || (len == 4 && c < 0x10000) || c > 0x10ffff ||
-      (c >= 0xd800 && c <= 0xdfff) || c < 0xa0 || c == 0x61c ||
-      (c >= 0x200e && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
-      (c >= 0x2066 && c <= 0x2069) || c == 0xfeff) {
-    return 0;
-  }
-  return len;
+  return *c >= least[len] && *c <= 0x10ffff && (*c < 0xd800 || *c > 0xdfff)
+             ? len
+             : 0;
+}
+
+/* Whether a terminal shows |c|, and does nothing else: no controls, and nothing
+   that turns the direction of writing. */
+static int is_safe(unsigned long c) {
+  return !(c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x61c || c == 0x200e ||
+           c == 0x200f || (c >= 0x2028 && c <= 0x202e) ||
+           (c >= 0x2066 && c <= 0x2069) || c == 0xfeff);
+}
+
+/* Behind what is no character: one mark stands for all of it. */
+static const char *skip(const char *s) {
+  do {
+    ++s;
+  } while (((unsigned char)*s & 0xc0) == 0x80);
+  return s;
 }
 
 void cli_add_safely(text *t, const char *s) {
   while (*s) {
-    size_t len = safe_length((const unsigned char *)s);
+    unsigned long c;
+    size_t len = decode((const unsigned char *)s, &c);
 
-    if (len == 0) {
-      text_add(t, "?");
-      /* One mark for the whole of what was no character. */
-      do {
-        ++s;
-      } while (((unsigned char)*s & 0xc0) == 0x80);
-    } else {
+    if (len > 0 && is_safe(c)) {
       text_add(t, "%.*s", (int)len, s);
-      s += len;
+    } else {
+      text_add(t, "?");
     }
+    s = len > 0 ? s + len : skip(s);
   }
+}
+
+void cli_add_json_safely(text *t, const char *json) {
+  while (*json) {
+    unsigned long c;
+    size_t len = decode((const unsigned char *)json, &c);
+
+    if (len > 0 && is_safe(c)) {
+      text_add(t, "%.*s", (int)len, json);
+    } else {
+      /* What is not safe is below 0x10000. */
+      text_add(t, "\\u%04lx", len > 0 ? c : 0xfffdUL);
+    }
+    json = len > 0 ? json + len : skip(json);
+  }
+}
+
+void cli_forget(cJSON *object, const char *secret) {
+  char *value =
+      cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, secret));
+
+  if (value) {
+    explicit_bzero(value, strlen(value));
+  }
+  cJSON_Delete(object);
 }
 
 void cli_time_text(char dest[CLI_TIME_LEN], int64_t time) {

@@ -217,6 +217,27 @@ static void test_safely(void **state) {
   }
 }
 
+/* The same for a parser, and nothing for a terminal. */
+static void test_json_safely(void **state) {
+  static const char json[] = "{\"a\":\"gr\xc3\xbc\xc3\x9f \xf0\x9f\x8e\x89 "
+                             "\x7f\xc2\x9b\xe2\x80\xae\"}";
+  text t = {NULL, 0, 0, 0};
+  cJSON *before = cJSON_Parse(json), *after;
+
+  (void)state;
+  cli_add_json_safely(&t, json);
+  assert_string_equal(t.data, "{\"a\":\"gr\xc3\xbc\xc3\x9f "
+                              "\xf0\x9f\x8e\x89 \\u007f\\u009b\\u202e\"}");
+  after = cJSON_Parse(t.data);
+  assert_true(cJSON_Compare(before, after, 1));
+  cJSON_Delete(before);
+  cJSON_Delete(after);
+  text_free(&t);
+  cli_add_json_safely(&t, "\"\xff\x80|\xed\xa0\x80\"");
+  assert_string_equal(t.data, "\"\\ufffd|\\ufffd\"");
+  text_free(&t);
+}
+
 static void test_status_is_safe(void **state) {
   cJSON *status = cJSON_CreateObject();
   cJSON *refusals = cJSON_AddArrayToObject(status, "refusals");
@@ -240,13 +261,10 @@ static void test_status_is_safe(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_healthy),
-      cmocka_unit_test(test_in_trouble),
-      cmocka_unit_test(test_anything),
-      cmocka_unit_test(test_many_refusals),
-      cmocka_unit_test(test_published),
-      cmocka_unit_test(test_safely),
-      cmocka_unit_test(test_status_is_safe),
+      cmocka_unit_test(test_healthy),     cmocka_unit_test(test_in_trouble),
+      cmocka_unit_test(test_anything),    cmocka_unit_test(test_many_refusals),
+      cmocka_unit_test(test_published),   cmocka_unit_test(test_safely),
+      cmocka_unit_test(test_json_safely), cmocka_unit_test(test_status_is_safe),
   };
 
   return cmocka_run_group_tests(tests, NULL, NULL);

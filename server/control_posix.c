@@ -176,11 +176,21 @@ fail:
   return rv;
 }
 
+/* A command and a reply may hold the backup of an identity: none is left in
+   memory. */
+static void forget_reply(client *cl) {
+  if (cl->reply) {
+    explicit_bzero(cl->reply, cl->reply_len);
+    free(cl->reply);
+    cl->reply = NULL;
+  }
+}
+
 static void drop(client *cl) {
   close(cl->fd);
   cl->fd = -1;
-  free(cl->reply);
-  cl->reply = NULL;
+  explicit_bzero(cl->line, sizeof(cl->line));
+  forget_reply(cl);
 }
 
 void control_close(control *c) {
@@ -252,8 +262,7 @@ static void send_reply(client *cl) {
   }
   cl->reply_sent += (size_t)n;
   if (cl->reply_sent == cl->reply_len) {
-    free(cl->reply);
-    cl->reply = NULL;
+    forget_reply(cl);
   }
 }
 
@@ -278,6 +287,7 @@ static void answer_lines(client *cl, control_answer answer, void *user) {
     }
     memmove(cl->line, cl->line + used, cl->len - used);
     cl->len -= used;
+    explicit_bzero(cl->line + cl->len, used);
     cl->reply_sent = 0;
     cl->reply_len = strlen(cl->reply);
     /* The NUL's place takes the newline: the length is what counts now. */
