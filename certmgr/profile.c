@@ -12,6 +12,9 @@
 /* Less than this is no allowance for anybody's clock. */
 #define BACKDATE_MIN 300
 #define GUARD_MIN 300
+/* For as long, nothing is destroyed after the clock has jumped, and there is
+   room for a few certificates only: see lifecycle.h. */
+#define ACTIVE_MIN HOUR
 
 const cm_profile cm_profile_hot_standby = {
     .backdate = DAY,
@@ -88,6 +91,11 @@ const char *cm_profile_check(const cm_profile *p) {
   if (p->standby > p->active) {
     return "a certificate is made when the one before becomes active, so it "
            "cannot be standby for longer than that is active";
+  }
+  if (p->active < ACTIVE_MIN) {
+    return "a certificate is active for less than an hour: nothing is "
+           "destroyed for as long after the clock has jumped, and there would "
+           "be no room for new ones";
   }
   if (p->jitter_min > p->jitter_max) {
     return "the jitter's minimum is above its maximum";

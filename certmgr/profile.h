@@ -86,9 +86,9 @@ void cm_profile_promise(cm_promise *promise, const cm_profile *profile);
  * of N followed by s, m, h or d: "23h59m".  Parts may be left out: |standby| is
  * then as long as |active| (unless a name was given), the slack a quarter of
  * the guard and no more than an hour, the jitter a quarter to half of the slack
- * ("jitter=30m": from half of that), the max-age 5 minutes or a quarter of
- * |active|.  What adds up to 14 days gives up the last second of its guard, for
- * browsers take no more.
+ * and no more than an eighth of |active| ("jitter=30m": from half of that).
+ * What adds up to 14 days gives up the last second of its guard, for browsers
+ * take no more.
  *
  * Returns 0 if |*profile| passes its check; else CM_ERR_INVALID, and |*reason|
  * is why: English, static, without a full stop.

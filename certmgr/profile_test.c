@@ -51,6 +51,7 @@ static void test_refused(void **state) {
       {{.jitter_min = -901}, "negative"},
       {{.active = INT64_MAX - 6 * DAY}, "longer than 14 days"},
       {{.active = -1}, "cannot be standby"},
+      {{.standby = -6 * DAY, .active = 1 - 6 * DAY}, "less than an hour"},
       {{.jitter_min = 901}, "minimum"},
       {{.jitter_max = 1799}, "jitter"},
       {{.guard = -DAY + 3600}, "guard"},
@@ -114,13 +115,13 @@ static void assert_profile(const cm_profile *a, const cm_profile *b) {
 static void test_parse(void **state) {
   static const cm_profile quick = {
       .backdate = DAY,
-      .standby = 60,
-      .active = 60,
-      .guard = 600,
-      .slack = 150,
-      .jitter_min = 37,
-      .jitter_max = 75,
-      .max_age = 15,
+      .standby = HOUR,
+      .active = HOUR,
+      .guard = DAY - 1,
+      .slack = HOUR - 1,
+      .jitter_min = 225,
+      .jitter_max = 450,
+      .max_age = 300,
   };
   static const cm_profile cold = {
       .backdate = HOUR,
@@ -146,7 +147,8 @@ static void test_parse(void **state) {
       {"hot-standby,backdate=1d", &cm_profile_hot_standby},
       {"short,standby=6d,active=6d", &cm_profile_hot_standby},
       {"active=2d12h,backdate=23h60m", &cm_profile_short},
-      {"active=1m,guard=10m", &quick},
+      {"active=1h", &quick},
+      {"active=3600,standby=60m,slack=59m59s", &quick},
       {"backdate=1h,standby=0,active=3d,guard=301s,max-age=1m", &cold},
       {"long,active=3d,guard=301s,max-age=60s", &cold},
       {"long,active=3d,guard=301s,slack=1,jitter=0,max-age=60s", &cold},
@@ -220,7 +222,8 @@ static void test_not_parsed(void **state) {
       {"slack=23h55m,jitter=1m", "300 seconds beyond"},
       {"backdate=1m", "backdating"},
       {"max-age=0", "max-age"},
-      {"active=10m,guard=1h,max-age=5m", "four times"},
+      {"active=1h,max-age=901s", "four times"},
+      {"active=59m59s", "less than an hour"},
   };
   cm_profile profile;
 

@@ -17,7 +17,6 @@
 #define FOURTEEN_DAYS INT64_C(1209600)
 
 #define SLACK_MAX (HOUR - 1)
-#define MAX_AGE 300
 
 typedef enum part {
   PART_BACKDATE,
@@ -168,12 +167,11 @@ static void complete(cm_profile *p, const int given[PART_COUNT], int named) {
   if (given[PART_GUARD] && !given[PART_SLACK]) {
     p->slack = max64(0, min64(SLACK_MAX, min64(p->guard / 4, p->guard - 300)));
   }
-  if ((given[PART_GUARD] || given[PART_SLACK]) && !given[PART_JITTER]) {
-    p->jitter_max = max64(0, min64((p->slack + 1) / 2, p->slack - 1));
+  if ((given[PART_GUARD] || given[PART_SLACK] || given[PART_ACTIVE]) &&
+      !given[PART_JITTER]) {
+    p->jitter_max = min64((p->slack + 1) / 2, p->slack - 1);
+    p->jitter_max = max64(0, min64(p->jitter_max, p->active / 8));
     p->jitter_min = p->jitter_max / 2;
-  }
-  if (given[PART_ACTIVE] && !given[PART_MAX_AGE]) {
-    p->max_age = min64(MAX_AGE, p->active / 4);
   }
 }
 

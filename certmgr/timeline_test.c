@@ -54,6 +54,29 @@ static void test_years(void **state) {
   }
 }
 
+/* The edges of what is allowed are lived through as well. */
+static void test_edges(void **state) {
+  static const char *const texts[] = {
+      "active=1h", "active=1h,guard=301s,slack=1s,jitter=0",
+      "backdate=5m,standby=0,active=1h,guard=10m,max-age=15m",
+      "long,backdate=5m,guard=1h,slack=50m,jitter=49m-49m",
+      "backdate=13d,standby=0,active=1h,guard=10m"};
+
+  (void)state;
+  for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+    cm_profile profile;
+    cm_timeline t;
+
+    parse(&profile, texts[i]);
+    assert_int_equal(cm_timeline_run(&t, &profile, 2), 0);
+    assert_int_equal(t.gap_max, 0);
+    assert_int_equal(t.certificates, t.swaps + 2);
+    assert_true(t.public_min >= t.promise.cached);
+    assert_true(t.guard_min >= t.promise.fast);
+    assert_true(t.overlap_min >= t.promise.slow + t.promise.fast);
+  }
+}
+
 static void test_first(void **state) {
   cm_timeline t;
 
@@ -197,8 +220,9 @@ static void test_text(void **state) {
 /* All lines but the profile's own fit a terminal, whatever the unit. */
 static void test_text_width(void **state) {
   static const char cold[] = "backdate=12d,active=1d,guard=10m,standby=0";
-  static const char *const texts[] = {"hot-standby", "long",      "short",
-                                      "active=1h",   "active=1m", cold};
+  static const char *const texts[] = {
+      "hot-standby", "long", "short", "active=1h", "active=2h30m,guard=10m",
+      cold};
   (void)state;
   for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
     cm_profile profile;
@@ -281,7 +305,7 @@ static void assert_well_formed(const char *xml) {
 
 static void test_svg(void **state) {
   static const char *const texts[] = {"hot-standby", "long", "short",
-                                      "active=1h", "active=1m"};
+                                      "active=1h", "active=2h30m,guard=10m"};
 
   (void)state;
   for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
@@ -347,6 +371,7 @@ static void test_json_without_memory(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_years),
+      cmocka_unit_test(test_edges),
       cmocka_unit_test(test_first),
       cmocka_unit_test(test_same_again),
       cmocka_unit_test(test_years_refused),
