@@ -8,8 +8,11 @@
 
 #include <string.h>
 
-/* TLS alert no_application_protocol (RFC 7301 section 3.2). */
+/* TLS alerts (RFC 8446 section 6; RFC 7301 section 3.2). */
+#define ALERT_UNEXPECTED_MESSAGE 10
 #define ALERT_NO_APPLICATION_PROTOCOL 120
+/* Type and length of a handshake message (RFC 8446 section 4). */
+#define MESSAGE_HEAD 4
 
 #define CLOSE_PACKET_MAX 1200
 
@@ -63,6 +66,42 @@ static int on_path_challenge_data(ngtcp2_conn *ngtcp2,
 
   return result(
       conn->random->fill(conn->random->user, data->data, sizeof(data->data)));
+}
+
+/*
+ * A client that is asked for no certificate has two things to say: ClientHello,
+ * and Finished at the Handshake level.  Whatever comes behind, KeyUpdate above
+ * all, is forbidden (RFC 9001 section 6), and wolfSSL must not see it: it would
+ * carry it out, and ngtcp2 fails an assertion when keys are installed twice.
+ */
+static int is_expected(quic_conn *conn, ngtcp2_encryption_level level,
+                       uint64_t offset, const uint8_t *data, size_t len) {
+  uint8_t *head = conn->finished_head;
+  size_t i;
+
+  if (level != NGTCP2_ENCRYPTION_LEVEL_HANDSHAKE) {
+    return level == NGTCP2_ENCRYPTION_LEVEL_INITIAL;
+  }
+  for (i = 0; i < len && offset + i < MESSAGE_HEAD; ++i) {
+    head[offset + i] = data[i];
+  }
+  return offset + len <= MESSAGE_HEAD ||
+         offset + len <= MESSAGE_HEAD + ((uint64_t)head[1] << 16 |
+                                         (uint64_t)head[2] << 8 | head[3]);
+}
+
+static int on_crypto_data(ngtcp2_conn *ngtcp2, ngtcp2_encryption_level level,
+                          uint64_t offset, const uint8_t *data, size_t len,
+                          void *user_data) {
+  quic_conn *conn = user_data;
+
+  if (!is_expected(conn, level, offset, data, len)) {
+    ngtcp2_ccerr_set_tls_alert(&conn->ccerr, ALERT_UNEXPECTED_MESSAGE, NULL, 0);
+    conn->ccerr_set = 1;
+    return NGTCP2_ERR_CALLBACK_FAILURE;
+  }
+  return ngtcp2_crypto_recv_crypto_data_cb(ngtcp2, level, offset, data, len,
+                                           user_data);
 }
 
 /* The whole ClientHello has been read by now, so ALPN is known. */
@@ -312,7 +351,7 @@ int quic_conn_new(quic_conn **pconn, const quic_conn_config *config,
                   uint64_t now) {
   static const ngtcp2_callbacks callbacks = {
       .recv_client_initial = ngtcp2_crypto_recv_client_initial_cb,
-      .recv_crypto_data = ngtcp2_crypto_recv_crypto_data_cb,
+      .recv_crypto_data = on_crypto_data,
       .handshake_completed = on_handshake_completed,
       .encrypt = ngtcp2_crypto_encrypt_cb,
       .decrypt = ngtcp2_crypto_decrypt_cb,

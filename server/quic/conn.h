@@ -207,6 +207,8 @@ struct quic_conn {
   /* The Destination Connection ID of the Initial that made it.  ngtcp2 knows
      it too, but only once it could decrypt an Initial. */
   ngtcp2_cid client_dcid;
+  /* The first octets of what the client says at the Handshake level. */
+  uint8_t finished_head[4];
 
   quic_stream *streams;
   /* The ring of streams with octets to send; served from its head. */

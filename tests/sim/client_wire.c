@@ -18,9 +18,9 @@ int sim_wire_encrypt(uint8_t *dest, const ngtcp2_crypto_aead *aead,
   uint8_t frames[SIM_DATAGRAM_SLOT];
 
   if (sending != NULL && sending->wire.tamper != NULL && aadlen > 0 &&
-      (aad[0] & 0x80) == 0 && plaintextlen <= sizeof(frames)) {
+      plaintextlen <= sizeof(frames)) {
     memcpy(frames, plaintext, plaintextlen);
-    sending->wire.tamper(sending->wire.user, frames, plaintextlen);
+    sending->wire.tamper(sending->wire.user, aad[0], frames, plaintextlen);
     plaintext = frames;
   }
   return ngtcp2_crypto_encrypt_cb(dest, aead, aead_ctx, plaintext, plaintextlen,

@@ -16,10 +16,13 @@ int sim_client_migrate(sim_client *client, const udp_address *local,
                        uint64_t now);
 
 /*
- * Called for the frames of each 1-RTT packet before it is encrypted: they may
- * be overwritten, PADDING to the end.  What QUIC thinks was sent was not.
+ * Called for the frames of each packet before it is encrypted: they may be
+ * overwritten, PADDING to the end.  What QUIC thinks was sent was not.  |head|:
+ * the packet's first octet, 0xc0 to 0xcf for an Initial of version 1, below
+ * 0x80 for 1-RTT.
  */
-typedef void (*sim_tamper)(void *user, uint8_t *frames, size_t len);
+typedef void (*sim_tamper)(void *user, uint8_t head, uint8_t *frames,
+                           size_t len);
 /* |tamper| NULL: no more. */
 void sim_client_set_tamper(sim_client *client, sim_tamper tamper, void *user);
 
