@@ -315,6 +315,20 @@ int sim_is_session_closed(sim_peer *peer, int64_t session) {
   return sim_peer_find_session(peer, session)->closed;
 }
 
+int sim_is_draining(sim_peer *peer, int64_t session) {
+  return sim_peer_find_session(peer, session)->draining;
+}
+
+int sim_is_stopped(sim_peer *peer, int64_t id) {
+  return sim_peer_find_stream(peer, id)->stopped;
+}
+
+int sim_is_stream_there(sim_peer *peer, int64_t id) {
+  const sim_peer_stream *stream = sim_peer_find_stream(peer, id);
+
+  return stream->len > 0 || sim_is_stream_ended(peer, id);
+}
+
 int sim_is_stream_ended(sim_peer *peer, int64_t id) {
   const sim_peer_stream *stream = sim_peer_find_stream(peer, id);
 

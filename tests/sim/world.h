@@ -107,6 +107,11 @@ int sim_is_closed(sim_peer *peer, int64_t unused);
 int sim_is_settings(sim_peer *peer, int64_t unused);
 int sim_is_answered(sim_peer *peer, int64_t session);
 int sim_is_session_closed(sim_peer *peer, int64_t session);
+int sim_is_draining(sim_peer *peer, int64_t session);
+/* STOP_SENDING came. */
+int sim_is_stopped(sim_peer *peer, int64_t stream);
+/* Octets came, or the end. */
+int sim_is_stream_there(sim_peer *peer, int64_t stream);
 /* FIN or RESET_STREAM came. */
 int sim_is_stream_ended(sim_peer *peer, int64_t stream);
 /* At least |count| datagrams came. */
