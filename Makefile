@@ -84,6 +84,12 @@ bench:
 	@$(call BUILD,wasm,program bench)
 	@$(WITH) "$$node" tests/bench/main.mjs $(ARGS)
 
+## fuzz        libFuzzer on all that peers send; ARGS="--target N --seconds N"
+fuzz:
+	@$(call SETUP,fuzz node)
+	@$(call BUILD,fuzz,fuzz)
+	@$(WITH) "$$node" scripts/fuzz.mjs $(ARGS)
+
 ## lint        formatting, warnings of gcc and clang, cppcheck, types of the JS
 lint:
 	@$(call SETUP,native wasm npm lint)
@@ -113,4 +119,4 @@ clean:
 
 FORCE:
 .PHONY: FORCE bench browser build build-asan build-native build-wasm clean \
-  coverage format help lint run serve serve-wasm sim test unit
+  coverage format fuzz help lint run serve serve-wasm sim test unit

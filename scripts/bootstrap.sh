@@ -7,6 +7,7 @@
 #
 #   native    the C compiler, and the libraries built with it
 #   asan      the same libraries under AddressSanitizer
+#   fuzz      clang with libFuzzer, and the same libraries as it watches them
 #   wasm      emcc, and the libraries built with it
 #   node      a Node.js with JSPI
 #   npm       node_modules
@@ -109,13 +110,23 @@ system_needs() {
     chromium) echo chromium:chromium,chromium-sandbox ;;
     firefox) echo firefox-esr:firefox-esr ;;
     lint) echo clang:clang clang-format:clang-format cppcheck:cppcheck ;;
+    fuzz) echo clang:clang "$(fuzzer_runtime)" ;;
   esac
   case $1 in
-    native | asan | wasm | node | npm)
+    native | asan | fuzz | wasm | node | npm)
       echo curl:curl xz:xz-utils \
         /etc/ssl/certs/ca-certificates.crt:ca-certificates
       ;;
   esac
+}
+
+# libFuzzer as it belongs to clang.
+fuzzer_runtime() {
+  local dir version
+  dir=$(clang -print-resource-dir 2>/dev/null) || dir=/usr/lib/clang
+  version=$(clang -dumpversion 2>/dev/null) || version=
+  version=${version%%.*}
+  echo "$dir/lib/linux/libclang_rt.fuzzer-$(uname -m).a:libclang-rt-${version:+$version-}dev"
 }
 
 # Sets lacking to the packages that these parts need and that are not there;
@@ -484,12 +495,14 @@ link_node_modules() {
 
 library_flags_native='-O2 -g'
 library_flags_asan='-O1 -g -fsanitize=address -fno-omit-frame-pointer'
+library_flags_fuzz="${library_flags_asan/address/fuzzer-no-link,address}"
 library_flags_wasm='-O3'
 
 # library_path VARIANT
 library_path() {
   local id=$gcc_id flags=library_flags_$1
   [ "$1" != wasm ] || id=$emcc_id
+  [ "$1" != fuzz ] || id=$clang_id
   printf '%s/libraries-%s-%s' "$cache" "$1" "$(
     (echo "$id ${!flags} $sources"
     cat "$root"/scripts/deps/{deps.mk,*.h,wolfssl/options.h}) | key
@@ -499,6 +512,7 @@ library_path() {
 get_libraries() {
   local variant=$1 flags=library_flags_$1 tmp=$2 cc=gcc ar=ar
   [ "$variant" != wasm ] || cc=$wasm_cc ar=$emar
+  [ "$variant" != fuzz ] || cc=clang
   env -u MAKEFLAGS -u MAKELEVEL make -s -j"$jobs" \
     -f "$root/scripts/deps/deps.mk" SRC="$sources" PREFIX="$tmp" \
     CC="$cc" AR="$ar" CFLAGS="-w ${!flags}"
@@ -518,16 +532,20 @@ write_tools() {
 NODE := $node
 CC_native := gcc
 CC_asan := gcc
+CC_fuzz := clang
 CC_wasm := $wasm_cc
 AR_native := ar
 AR_asan := ar
+AR_fuzz := ar
 AR_wasm := $emar
 LD_native := gcc
 LD_asan := gcc
+LD_fuzz := clang
 LD_wasm := $emcc
 export EM_NODE_JS := $node
 DEPS_native := $(library_path native)
 DEPS_asan := $(library_path asan)
+DEPS_fuzz := $(library_path fuzz)
 DEPS_wasm := $(library_path wasm)
 EOF
   cmp -s "$scratch/tools.mk" "$root/build/tools.mk" ||
@@ -545,7 +563,7 @@ wants() {
 
 for part; do
   case $part in
-    native | asan | wasm | node | npm | chromium | firefox | lint) ;;
+    native | asan | fuzz | wasm | node | npm | chromium | firefox | lint) ;;
     *) die "no such part: $part" ;;
   esac
 done
@@ -567,6 +585,7 @@ emscripten_libc=$cache/emscripten-libc-$emscripten_key
 node_dir=$cache/node-$(lock_lines npm | grep '^node-' | key)
 node_modules=$cache/node_modules-$(cat "$root"/package{,-lock}.json | key)
 gcc_id=$(readlink -f "$(command -v gcc)" && gcc -dumpfullversion) || gcc_id=none
+clang_id=$(clang --version 2>/dev/null | head -n 1) || clang_id=none
 find_emcc
 find_node
 export EM_NODE_JS=$node
@@ -576,6 +595,7 @@ missing=' '
 look() { whole "$2" || missing+="$1 "; }
 if wants native; then look native "$(library_path native)"; fi
 if wants asan; then look asan "$(library_path asan)"; fi
+if wants fuzz; then look fuzz "$(library_path fuzz)"; fi
 if wants wasm; then
   look wasm "$(library_path wasm)"
   if [ -n "$emcc_pinned" ]; then
@@ -600,12 +620,12 @@ work() {
   } &
   fetching+=($!)
   if lacks emscripten; then need_emscripten & fetching+=($!); fi
-  if lacks native || lacks asan || lacks wasm; then
+  if lacks native || lacks asan || lacks fuzz || lacks wasm; then
     need_sources & fetching+=($!)
   fi
   all_done "${fetching[@]}" || { wait; exit 1; }
   if lacks emscripten_libc; then (need_emscripten_libc); fi
-  for variant in native asan wasm; do
+  for variant in native asan fuzz wasm; do
     if lacks $variant; then (need_libraries $variant); fi
   done
   all_done "${pids[@]}"
