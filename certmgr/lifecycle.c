@@ -39,11 +39,9 @@ void cm_emit(cm_step *s, cm_event_kind kind, uint64_t id, int from, int to,
 static void changed(cm_lifecycle *lc) { lc->version++; }
 
 void cm_set_state(cm_step *s, cm_slot *slot, cm_cert_state state) {
-  if (slot->state != state) {
-    cm_emit(s, CM_EVENT_CERTIFICATE, slot->id, (int)slot->state, (int)state, 0);
-    slot->state = state;
-    changed(s->lc);
-  }
+  cm_emit(s, CM_EVENT_CERTIFICATE, slot->id, (int)slot->state, (int)state, 0);
+  slot->state = state;
+  changed(s->lc);
 }
 
 static cm_slot *find(cm_lifecycle *lc, uint64_t id) {
@@ -63,7 +61,7 @@ static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
 void cm_park(cm_step *s, cm_slot *slot) {
   /* Nobody has ever heard of one that is not durable. */
   cm_set_state(s, slot, slot->durable ? CM_CERT_RETIRED : CM_CERT_QUARANTINED);
-  if (slot->durable && !slot->parked) {
+  if (slot->durable) {
     slot->parked = 1;
     slot->outlived = 0;
     slot->keep = KEEP;
@@ -200,8 +198,7 @@ static void add_certificate(cm_step *s, const cm_result *result) {
   cm_slot *slot = find(lc, 0), *active = cm_get_active(lc);
   int64_t span = lc->profile.jitter_max - lc->profile.jitter_min;
 
-  if (slot == NULL || cm_lifecycle_standby(lc) != NULL ||
-      cm_is_reuse(lc, result)) {
+  if (cm_lifecycle_standby(lc) != NULL || cm_is_reuse(lc, result)) {
     failed(s, CM_ACTION_GENERATE, lc->pending_id, CM_ERR_SELF_CHECK);
     return;
   }
@@ -222,8 +219,7 @@ static void add_certificate(cm_step *s, const cm_result *result) {
          CM_LC_SERIAL_LEN);
   /* After the clock went back: do not wait for what is further off than a
      standby can be. */
-  if (active != NULL && active->retire_at > slot->active_at &&
-      slot->active_at > lc->now) {
+  if (active != NULL && active->retire_at > slot->active_at) {
     active->retire_at = slot->active_at;
   }
   cm_set_state(s, slot, CM_CERT_GENERATED);
@@ -345,7 +341,7 @@ static void take_result(cm_step *s) {
   lc->pending = CM_ACTION_NONE;
   slot = lc->pending_id != 0 ? find(lc, lc->pending_id) : NULL;
   if (result->status != 0) {
-    if (action == CM_ACTION_ACTIVATE && slot != NULL) {
+    if (action == CM_ACTION_ACTIVATE) {
       activation_failed(s, slot, result->status);
     } else {
       failed(s, action, lc->pending_id, result->status);
@@ -353,8 +349,6 @@ static void take_result(cm_step *s) {
     return;
   }
   switch (action) {
-  case CM_ACTION_NONE:
-    break;
   case CM_ACTION_GENERATE:
     add_certificate(s, result);
     break;
@@ -372,7 +366,7 @@ static void take_result(cm_step *s) {
     changed(lc);
     succeeded(lc, action);
     break;
-  case CM_ACTION_DESTROY:
+  default: /* CM_ACTION_DESTROY */
     cm_set_state(s, slot, CM_CERT_DESTROYED);
     slot->gone = lc->version;
     succeeded(lc, action);
@@ -388,7 +382,7 @@ static cm_refused rotate(cm_lifecycle *lc, int forced) {
   if (cm_lifecycle_active(lc) == NULL) {
     return CM_COMMAND_NO_ACTIVE;
   }
-  if (standby == NULL || !standby->durable || !standby->published) {
+  if (standby == NULL || !standby->published) {
     return CM_COMMAND_NO_STANDBY;
   }
   if (!cm_slot_valid(standby, lc->now)) {

@@ -157,7 +157,6 @@ int cm_check_durable(const cm_lifecycle *lc) {
 
 int cm_lifecycle_check(const cm_lifecycle *lc) {
   const cm_slot *active = cm_lifecycle_active(lc);
-  const cm_slot *serving = cm_lifecycle_serving(lc, lc->wall);
   int rv = cm_check_durable(lc);
 
   if (rv != 0) {
@@ -183,10 +182,6 @@ int cm_lifecycle_check(const cm_lifecycle *lc) {
     break;
   }
   if (active != NULL && !cm_slot_valid(active, lc->now)) {
-    return 3;
-  }
-  if (serving != NULL && lc->now >= serving->guard_at &&
-      lc->state != CM_STATE_GUARD) {
     return 3;
   }
   return lc->seq > lc->seq_limit ? 5 : 0;

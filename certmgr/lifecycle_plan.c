@@ -31,11 +31,8 @@ static const cm_slot *to_activate(const cm_lifecycle *lc) {
   const cm_slot *standby = cm_lifecycle_standby(lc);
 
   if (active == NULL) {
-    return standby != NULL && standby->durable &&
-                   standby->state >= CM_CERT_PUBLISHED &&
-                   cm_slot_valid(standby, lc->now)
-               ? standby
-               : NULL;
+    return standby != NULL && standby->state >= CM_CERT_PUBLISHED ? standby
+                                                                  : NULL;
   }
   if (standby != NULL && swap_is_due(lc, active, standby)) {
     return standby;

@@ -24,6 +24,9 @@ typedef struct host {
   unsigned count[CM_ACTION_COUNT];
   uint8_t serial;
   int stuck; /* The serial does not change. */
+  /* The key, and the hash, are the second one's. */
+  int same_key;
+  int same_hash;
   uint64_t held[64];
   size_t nheld;
   uint64_t last_id[CM_ACTION_COUNT];
@@ -45,8 +48,8 @@ static void take(cm_result *result) {
   if (action == CM_ACTION_GENERATE) {
     h.serial = (uint8_t)(h.serial + !h.stuck);
     memset(result->serial, h.serial, sizeof(result->serial));
-    memset(result->sha256, h.serial, sizeof(result->sha256));
-    memset(result->key_id, h.serial, sizeof(result->key_id));
+    memset(result->sha256, h.same_hash ? 2 : h.serial, sizeof(result->sha256));
+    memset(result->key_id, h.same_key ? 2 : h.serial, sizeof(result->key_id));
   } else if (action == CM_ACTION_PERSIST && result->status == 0) {
     h.image_len = cm_lifecycle_encode(&h.lc, h.image, sizeof(h.image));
     assert_true(h.image_len > 0);
@@ -608,6 +611,132 @@ static void test_back_without_standby(void **state) {
   assert_true(cm_lifecycle_standby(&h.lc)->not_before < h.wall);
 }
 
+/* Whatever of it is used twice, another one is made. */
+static void test_reuse(void **state) {
+  (void)state;
+  begin(&cm_profile_hot_standby, START);
+  pass(600);
+  h.same_key = 1;
+  assert_int_equal(settle(CM_COMMAND_ROTATE), CM_COMMAND_ACCEPTED);
+  assert_int_equal(standby_id(), 0);
+  h.same_key = 0;
+  h.same_hash = 1;
+  pass(4);
+  assert_int_equal(standby_id(), 0);
+  h.same_hash = 0;
+  pass(HOUR);
+  assert_true(standby_id() > 0);
+}
+
+/* What is to be closed and destroyed fails, and is tried again. */
+static void test_closing_fails(void **state) {
+  uint64_t first;
+
+  (void)state;
+  begin_healthy();
+  first = active_id();
+  h.fail[CM_ACTION_CLOSE] = h.fail[CM_ACTION_DESTROY] = CM_ERR_NOMEM;
+  assert_int_equal(settle(CM_COMMAND_REVOKE), CM_COMMAND_ACCEPTED);
+  pass(HOUR);
+  assert_int_equal(cm_lifecycle_find(&h.lc, first)->state, CM_CERT_REVOKED);
+  assert_true(h.count[CM_ACTION_CLOSE] > 5);
+  assert_int_equal(h.count[CM_ACTION_DESTROY], 0);
+  h.fail[CM_ACTION_CLOSE] = 0;
+  pass(HOUR);
+  assert_int_equal(cm_lifecycle_find(&h.lc, first)->state, CM_CERT_REVOKED);
+  assert_true(h.count[CM_ACTION_DESTROY] > 3);
+  h.fail[CM_ACTION_DESTROY] = 0;
+  pass(HOUR);
+  assert_null(cm_lifecycle_find(&h.lc, first));
+}
+
+/* Full slots, and one that cannot be destroyed either. */
+static void test_eviction_fails(void **state) {
+  (void)state;
+  begin(&cm_profile_hot_standby, START);
+  h.fail[CM_ACTION_DESTROY] = CM_ERR_NOMEM;
+  for (int i = 0; i < CM_SLOTS; i++) {
+    pass(600);
+    h.held[h.nheld++] = active_id();
+    settle(CM_COMMAND_ROTATE);
+  }
+  assert_int_equal(standby_id(), 0);
+  cm_lifecycle_quarantine(&h.lc, 1);
+  h.fail[CM_ACTION_DESTROY] = 0;
+  pass(600);
+  assert_true(standby_id() > 0);
+  assert_null(cm_lifecycle_find(&h.lc, 1));
+}
+
+/* All slots hold what was put aside, and the clock is trusted: the eldest goes,
+   for what is to be served comes first. */
+static void test_eviction_of_parked(void **state) {
+  cm_slot *slots = h.lc.slots;
+
+  (void)state;
+  begin_healthy();
+  for (int i = 1; i < CM_SLOTS; i++) {
+    slots[i] = slots[0];
+    slots[i].id = h.lc.next_id++;
+    memset(slots[i].sha256, 100 + i, sizeof(slots[i].sha256));
+    memset(slots[i].serial, 100 + i, sizeof(slots[i].serial));
+    memset(slots[i].key_id, 100 + i, sizeof(slots[i].key_id));
+    slots[i].state = CM_CERT_RETIRED;
+    slots[i].parked = 1;
+    slots[i].keep = DAY;
+  }
+  pass(60);
+  assert_true(standby_id() > 0);
+  assert_null(cm_lifecycle_find(&h.lc, 3));
+  assert_non_null(cm_lifecycle_find(&h.lc, 4));
+}
+
+/* Twice, with nothing to publish in between: each epoch is told. */
+static void test_reset_twice(void **state) {
+  uint64_t seq;
+
+  (void)state;
+  begin_healthy();
+  h.fail[CM_ACTION_GENERATE] = CM_ERR_RANDOM;
+  cm_lifecycle_quarantine(&h.lc, standby_id());
+  assert_int_equal(settle(CM_COMMAND_RESET), CM_COMMAND_ACCEPTED);
+  seq = h.lc.seq;
+  assert_int_equal(settle(CM_COMMAND_RESET), CM_COMMAND_ACCEPTED);
+  assert_int_equal(h.lc.epoch, 3);
+  assert_true(h.lc.seq > seq);
+}
+
+/* No such command. */
+static void test_no_command(void **state) {
+  const uint64_t before = h.lc.version;
+
+  (void)state;
+  begin_healthy();
+  settle((cm_command)99);
+  assert_int_equal(h.lc.state, CM_STATE_HEALTHY);
+  assert_true(h.lc.version != before);
+}
+
+/* The standby's hash cannot be published. */
+static void test_rotate_unpublished(void **state) {
+  (void)state;
+  begin(&cm_profile_hot_standby, START);
+  pass(600);
+  h.fail[CM_ACTION_PUBLISH] = CM_ERR_STORE;
+  assert_int_equal(settle(CM_COMMAND_ROTATE), CM_COMMAND_ACCEPTED);
+  assert_int_equal(settle(CM_COMMAND_ROTATE_FORCED), CM_COMMAND_NO_STANDBY);
+}
+
+/* Asked for another time than that of the last step. */
+static void test_serving_later(void **state) {
+  (void)state;
+  begin_healthy();
+  assert_serving(active_id());
+  assert_null(cm_lifecycle_serving(&h.lc, h.wall + 30 * DAY));
+  assert_null(cm_lifecycle_serving(&h.lc, h.wall + 6 * DAY + 2 * HOUR));
+  assert_non_null(cm_lifecycle_serving(&h.lc, h.wall + 6 * DAY - 2 * HOUR));
+}
+
 /* Near 1970 there is less to backdate. */
 static void test_1970(void **state) {
   (void)state;
@@ -635,6 +764,18 @@ static void test_quarantine(void **state) {
   settle(CM_COMMAND_NONE);
   assert_serving(second);
   assert_true(standby_id() > second);
+  /* Not what is on its way out already. */
+  h.fail[CM_ACTION_CLOSE] = CM_ERR_NOMEM;
+  settle(CM_COMMAND_REVOKE);
+  cm_lifecycle_quarantine(&h.lc, second);
+  assert_int_equal(cm_lifecycle_find(&h.lc, second)->state, CM_CERT_REVOKED);
+  h.fail[CM_ACTION_CLOSE] = 0;
+  h.fail[CM_ACTION_PERSIST] = CM_ERR_STORE;
+  pass(30);
+  settle(CM_COMMAND_NONE);
+  h.lc.slots[0].state = CM_CERT_DESTROYED;
+  cm_lifecycle_quarantine(&h.lc, h.lc.slots[0].id);
+  assert_int_equal(h.lc.slots[0].state, CM_CERT_DESTROYED);
 }
 
 static void test_encode(void **state) {
@@ -656,6 +797,11 @@ static void test_encode(void **state) {
   assert_int_equal(lc.slots[0].id, h.lc.slots[0].id);
   assert_true(lc.slots[1].retire_at == h.lc.slots[1].retire_at);
   assert_true(lc.seq > h.lc.seq);
+  /* The next id comes after the format, the profile and the epoch. */
+  memcpy(again, image, (size_t)len);
+  memset(again + 80, 0, 8);
+  assert_int_equal(cm_lifecycle_decode(&lc, again, (size_t)len),
+                   CM_ERR_INVALID);
   image[len] = 0;
   assert_int_equal(cm_lifecycle_decode(&lc, image, (size_t)len + 1),
                    CM_ERR_INVALID);
@@ -715,6 +861,15 @@ static void test_invariants(void **state) {
   memcpy(active->key_id, standby->key_id, sizeof(active->key_id));
   assert_int_equal(cm_lifecycle_check(&h.lc), 4);
   h.lc = good;
+  memcpy(active->sha256, standby->sha256, sizeof(active->sha256));
+  assert_int_equal(cm_lifecycle_check(&h.lc), 4);
+  h.lc = good;
+  active->id = standby->id;
+  assert_int_equal(cm_lifecycle_check(&h.lc), 4);
+  h.lc = good;
+  h.lc.state = (cm_manager_state)99;
+  assert_int_equal(cm_lifecycle_check(&h.lc), 0);
+  h.lc = good;
   active->id = h.lc.next_id;
   assert_int_equal(cm_lifecycle_check(&h.lc), 4);
   h.lc = good;
@@ -752,6 +907,8 @@ static void test_names(void **state) {
   assert_string_equal(cm_cert_state_name(CM_CERT_STATE_COUNT), "?");
   assert_string_equal(cm_manager_state_name(CM_MANAGER_STATE_COUNT), "?");
   assert_string_equal(cm_action_name(CM_ACTION_COUNT), "?");
+  assert_string_equal(cm_refused_text((cm_refused)99), "?");
+  assert_string_equal(cm_event_name((cm_event_kind)99), "?");
 }
 
 int main(void) {
@@ -775,6 +932,14 @@ int main(void) {
       cmocka_unit_test(test_slots),
       cmocka_unit_test(test_slots_and_clock),
       cmocka_unit_test(test_back_without_standby),
+      cmocka_unit_test(test_reuse),
+      cmocka_unit_test(test_closing_fails),
+      cmocka_unit_test(test_eviction_fails),
+      cmocka_unit_test(test_eviction_of_parked),
+      cmocka_unit_test(test_reset_twice),
+      cmocka_unit_test(test_no_command),
+      cmocka_unit_test(test_rotate_unpublished),
+      cmocka_unit_test(test_serving_later),
       cmocka_unit_test(test_1970),
       cmocka_unit_test(test_quarantine),
       cmocka_unit_test(test_encode),

@@ -110,7 +110,7 @@ static int is_early(const cm_lifecycle *lc, const cm_slot *active) {
 static int is_over(const cm_lifecycle *lc, const cm_slot *active,
                    const cm_slot *standby) {
   return lc->doubt > 0 && lc->now >= active->retire_at &&
-         (standby == NULL || standby->doubtful);
+         (standby == NULL || standby->doubtful || standby->turn > 0);
 }
 
 /* The one that is to be served in the place of |active|, or NULL. */
