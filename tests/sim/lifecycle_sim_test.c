@@ -65,6 +65,74 @@ static void test_all_faults(void **state) {
   }
 }
 
+/* Worlds that take turns seldom taken; most have found a fault. */
+static void test_found(void **state) {
+  static const struct {
+    uint64_t seed;
+    const cm_profile *profile; /* NULL: drawn from the seed. */
+    int64_t days;
+  } worlds[] = {
+      {36, &cm_profile_hot_standby, 3340},
+      {248, &cm_profile_hot_standby, 500},
+      {2536, &cm_profile_hot_standby, 1360},
+      {69, &cm_profile_short, 3550},
+      {533, &cm_profile_short, 980},
+      {989, &cm_profile_short, 2030},
+      {1689, &cm_profile_short, 710},
+      {302, &cm_profile_long, 3300},
+      {7538, &cm_profile_long, 1310},
+      {43, NULL, 250},
+      {151, NULL, 2820},
+      {343, NULL, 2180},
+      {1327, NULL, 3440},
+      {4543, NULL, 3390},
+      {5727, NULL, 630},
+      {6443, NULL, 1960},
+  };
+
+  (void)state;
+  for (size_t i = 0; i < sizeof(worlds) / sizeof(worlds[0]); i++) {
+    lifecycle_sim_options options = {.seed = worlds[i].seed,
+                                     .days = worlds[i].days,
+                                     .faults = LIFECYCLE_SIM_ALL,
+                                     .profile = worlds[i].profile};
+    lifecycle_sim_report report;
+    cm_profile drawn;
+
+    if (options.profile == NULL) {
+      lifecycle_sim_draw_profile(&drawn, options.seed);
+      options.profile = &drawn;
+    }
+    if (lifecycle_sim_run(&options, &report) != 0) {
+      fail_msg("seed %" PRIu64 ", %" PRId64 " s: %s", options.seed, report.at,
+               report.violation);
+    }
+  }
+}
+
+/* The same with real certificates, signatures and a store. */
+static void test_real(void **state) {
+  static const cm_profile *const profiles[] = {
+      &cm_profile_hot_standby, &cm_profile_short, &cm_profile_long};
+
+  (void)state;
+  for (uint64_t seed = 1; seed <= 6; seed++) {
+    lifecycle_sim_options options = {.seed = seed,
+                                     .days = 120,
+                                     .faults = LIFECYCLE_SIM_ALL,
+                                     .profile = profiles[seed % 3],
+                                     .real = 1};
+    lifecycle_sim_report report;
+
+    if (lifecycle_sim_run(&options, &report) != 0) {
+      fail_msg("seed %" PRIu64 ", %" PRId64 " s: %s", options.seed, report.at,
+               report.violation);
+    }
+    assert_true(report.connects > 1000);
+    assert_true(report.certificates > 8);
+  }
+}
+
 /* The world is one that finds faults: a little more than what is promised,
    and some client is refused. */
 static void test_objects(void **state) {
@@ -107,7 +175,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_calm),       cmocka_unit_test(test_each_fault),
       cmocka_unit_test(test_all_faults), cmocka_unit_test(test_objects),
-      cmocka_unit_test(test_replays),
+      cmocka_unit_test(test_replays),    cmocka_unit_test(test_found),
+      cmocka_unit_test(test_real),
   };
 
   return cmocka_run_group_tests(tests, NULL, NULL);
