@@ -228,6 +228,16 @@ async function freePort() {
   }
 }
 
+/**
+ * Ends the server as a power cut would.
+ * @param {Life} life
+ */
+async function crash(life) {
+  life.server.running.kill('SIGKILL');
+  await step('it ends', life.server.running.exited);
+  life.server.stop = async () => {};
+}
+
 /** @param {HashSet} set */
 const identityOf = (set) => new URLSearchParams(new URL(set.link).hash.slice(1)).get('id');
 
@@ -316,6 +326,26 @@ export const LIFECYCLE_CASES = [
       await first.release();
       await until('all sessions are over', async () =>
         (await life.server.command({ command: 'status' })).sessions.length === 0);
+    }),
+  },
+
+  {
+    name: 'life-reset',
+    clients: ['chromium', 'deno'],
+    run: (place) => live(place, {}, async (life) => {
+      const before = life.set;
+      const session = await hold(life);
+      const over = session.isOver();
+      over.catch(() => {});
+      await command(life, { command: 'reset' });
+      await over;
+      const old = Object.values(hashesByUse(before));
+      const now = Object.values(hashesByUse(life.set));
+      expect(now.every((hex) => !old.includes(hex)), 'a certificate of before is published');
+      expectEqual(life.set.identity, before.identity, 'the identity');
+      expect(life.set.seq > before.seq, `the number went from ${before.seq} to ${life.set.seq}`);
+      await isRefused(life, 'all that was published', old);
+      await named('connecting with the new link', ask(life, 'link', { link: life.set.link }));
     }),
   },
 
@@ -420,16 +450,13 @@ export const LIFECYCLE_CASES = [
         /** @type {HashSet | undefined} */
         let first;
         // Twice, once after it has ended as it should and once after a crash.
-        for (const crash of [false, true, false]) {
+        for (const crashes of [false, true, false]) {
           await live(place, { args }, async (life) => {
             first ??= life.set;
             expectEqual(kept(life.set), kept(first), 'after the restart');
             await named('connecting with the first link',
               ask(life, 'link', { link: first.link }));
-            if (!crash) return;
-            life.server.running.kill('SIGKILL');
-            await step('it ends', life.server.running.exited);
-            life.server.stop = async () => {};
+            if (crashes) await crash(life);
           });
         }
         // What the rotation before a crash has published is not lost either.
@@ -438,14 +465,23 @@ export const LIFECYCLE_CASES = [
           const now = await rotate(life);
           expectEqual(now.active, before.standby, 'the active hash');
           first = life.set;
-          life.server.running.kill('SIGKILL');
-          await step('it ends', life.server.running.exited);
-          life.server.stop = async () => {};
+          await crash(life);
         });
         await live(place, { args }, async (life) => {
           const want = /** @type {HashSet} */ (first);
           expectEqual(kept(life.set), kept(want), 'after the rotation and a crash');
           expect(life.set.seq >= want.seq, `the number went from ${want.seq} to ${life.set.seq}`);
+          await named('connecting with its link', ask(life, 'link', { link: want.link }));
+          // Nor comes back what was revoked.
+          const before = hashesByUse(life.set);
+          await command(life, { command: 'revoke' });
+          first = life.set;
+          expect(first.hashes.every((it) => it.hex !== before.active), 'it is published');
+          await crash(life);
+        });
+        await live(place, { args }, async (life) => {
+          const want = /** @type {HashSet} */ (first);
+          expectEqual(life.set.hashes[0].hex, want.hashes[0].hex, 'after the revoke and a crash');
           await named('connecting with its link', ask(life, 'link', { link: want.link }));
         });
       } finally {
