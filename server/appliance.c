@@ -2,6 +2,7 @@
 #include "server/appliance_internal.h"
 
 #include "server/apps/echo.h"
+#include "server/apps/measure.h"
 #include "server/quic/echo.h"
 
 #include <inttypes.h>
@@ -183,6 +184,7 @@ int appliance_new(appliance **pappliance, const appliance_config *config,
   a->tls.keylog = config->keylog;
   a->tls.keylog_user = config->keylog_user;
   hash_feed_init(&a->feed);
+  rooms_init(&a->rooms);
   rv = CM_ERR_NOMEM;
   a->closed = cJSON_CreateArray();
   if (!a->closed) {
@@ -206,6 +208,9 @@ int appliance_new(appliance **pappliance, const appliance_config *config,
 
   a->apps[0] = &app_echo;
   a->apps[1] = hash_feed_app(&a->feed);
+  a->apps[2] = rooms_app(&a->rooms);
+  a->apps[3] = &app_sink;
+  a->apps[4] = &app_source;
   a->h3.get = get;
   a->h3.user = a;
   a->h3.webtransport.apps = a->apps;

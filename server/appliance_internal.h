@@ -6,6 +6,7 @@
 #include "certmgr/certmgr.h"
 #include "server/appliance.h"
 #include "server/apps/hash_feed.h"
+#include "server/apps/room.h"
 #include "server/http3/h3.h"
 #include "server/refusal.h"
 #include "server/webtransport/session.h"
@@ -40,8 +41,9 @@ struct appliance {
   cm_manager *certificates;
   quic_endpoint *endpoint;
   tls_config tls;
-  const app *apps[2];
+  const app *apps[5];
   hash_feed feed;
+  rooms rooms;
   h3_service h3;
   quic_service services[2];
   void (*on_event)(void *user, cJSON *event);
