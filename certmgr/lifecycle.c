@@ -63,7 +63,6 @@ void cm_park(cm_step *s, cm_slot *slot) {
   cm_set_state(s, slot, slot->durable ? CM_CERT_RETIRED : CM_CERT_QUARANTINED);
   if (slot->durable) {
     slot->parked = 1;
-    slot->outlived = 0;
     slot->keep = KEEP;
     cm_emit(s, CM_EVENT_PARKED, slot->id, 0, 0, 0);
   }
@@ -99,8 +98,8 @@ static void run(cm_lifecycle *lc, int64_t elapsed) {
 static void vouch(cm_lifecycle *lc) {
   for (size_t i = 0; i < CM_SLOTS; i++) {
     cm_slot *slot = &lc->slots[i];
-    if (slot->doubtful && slot->state <= CM_CERT_ACTIVE) {
-      slot->doubtful = 0;
+    if ((slot->doubtful || slot->outlived) && slot->state <= CM_CERT_ACTIVE) {
+      slot->doubtful = slot->outlived = 0;
       changed(lc);
     }
   }

@@ -117,9 +117,9 @@ static int is_over(const cm_lifecycle *lc, const cm_slot *active,
 static const cm_slot *find_better(cm_lifecycle *lc, const cm_slot *active,
                                   const cm_slot *standby) {
   const cm_slot *slot;
+  int doubtful = active->doubtful || active->outlived;
 
-  if (!active->doubtful && !is_early(lc, active) &&
-      !is_over(lc, active, standby)) {
+  if (!doubtful && !is_early(lc, active) && !is_over(lc, active, standby)) {
     return NULL;
   }
   slot = parked_active(lc, 0);
@@ -129,7 +129,7 @@ static const cm_slot *find_better(cm_lifecycle *lc, const cm_slot *active,
       (slot == NULL || is_better(lc, standby, slot))) {
     slot = standby;
   }
-  if (slot == NULL || (slot->outlived && !active->doubtful) ||
+  if (slot == NULL || (slot->outlived && !doubtful) ||
       !is_better(lc, slot, active)) {
     return NULL;
   }

@@ -377,6 +377,24 @@ static void test_early(void **state) {
   assert_int_equal(active_id(), c);
 }
 
+/* Life has gone on without it, and it came back for a moment. */
+static void test_outlived(void **state) {
+  uint64_t c;
+
+  (void)state;
+  begin_healthy();
+  jump(120);
+  slot_of(a)->outlived = 1;
+  c = add_parked(slot_of(a))->id;
+  settle(CM_COMMAND_NONE);
+  assert_int_equal(active_id(), c);
+  /* When the clock is trusted, what is in service is right. */
+  slot_of(c)->outlived = 1;
+  slot_of(a)->state = CM_CERT_DESTROYED;
+  pass(2 * HOUR);
+  assert_int_equal(slot_of(c)->outlived, 0);
+}
+
 /* Two that would follow it. */
 static void test_two_standbys(void **state) {
   uint64_t c;
@@ -518,6 +536,7 @@ int main(void) {
       cmocka_unit_test(test_not_durable),
       cmocka_unit_test(test_standby_is_better),
       cmocka_unit_test(test_early),
+      cmocka_unit_test(test_outlived),
       cmocka_unit_test(test_two_standbys),
       cmocka_unit_test(test_over),
       cmocka_unit_test(test_back_and_forth),
