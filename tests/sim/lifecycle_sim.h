@@ -3,23 +3,43 @@
  * Years in the life of an appliance within a second: a virtual world with a
  * true time, a host whose clocks, disk, randomness and power fail, and clients
  * that have learnt hashes at some time and connect at another, with clocks of
- * their own.  The lifecycle is the real one; certificates are stubs.  The same
- * seed gives the same world on every platform.
+ * their own.  The lifecycle is the real one; certificates are stubs, or, with
+ * |real|, a cm_manager makes them, signs the documents and fills a store.  The
+ * same seed gives the same world on every platform.
  *
  * Checked after every step: the invariants of cm_lifecycle_check(), that
  * nothing is served whose key is gone, that document numbers grow for ever,
  * crashes included, and that nothing is destroyed while the clock is in doubt.
+ * With |real|, also what the three browsers say to each certificate, now and
+ * at both ends of its validity, and to its serial after all before; that its
+ * key is its key; and that each document is signed by the same identity.
  *
- * Checked at every connect: a client is let in if it holds hashes of an age
- * and has a clock as the profile promises, and
- *   - its document has not run out: when no standby could be made for a while,
- *     documents say so;
- *   - the operator has not intervened since (after one rotation by hand, the
- *     hashes are still good if they name the standby of then, and clocks may
- *     be 22 hours off);
- *   - the server's own clock is right, and was so for two weeks, but for steps
- *     of less than an hour: after such a step, clients that learnt the hashes
- *     before it, or since, with a right clock, are let in.
+ * Faults overlap.  All the time, and ten minutes after it at the latest,
+ * clients come that have hashes of every age that the profile promises, with
+ * clocks as slow and as fast as it promises, and in between: each gets in.  So
+ * it is for every client whenever a process is there, but for these, whom no
+ * server could let in:
+ *
+ *   its document has run out, and said so when it was learnt (valid_until):
+ *     for days there was no disk, or no randomness, to make a standby with.  No
+ *     document that is learnt while the manager is HEALTHY runs out early;
+ *   its document was known to be old when it was learnt: it names a time to
+ *     fetch the next one (refresh_after), or the server had another one that
+ *     could not be published; then its age counts from that time;
+ *   its document does not name the standby that the operator put into service
+ *     before its time; and as that is younger than planned, clocks may be slow
+ *     by so much less while it is in service (hot-standby: 23 hours and a half
+ *     at least);
+ *   the server's own clock is off, now, or was when the document was learnt, by
+ *     more than the least jitter (hot-standby: 15 minutes), or was so after the
+ *     document was learnt for longer than 50 minutes, long enough to be taken
+ *     for the truth.  What it was ahead by, up to that, clocks may be slow by
+ *     so much less until what was made then is gone.  All other steps of the
+ *     clock, by fifty years too, cost nobody anything.
+ *
+ * Two faults are smaller than what a machine could do: a swap fails for want of
+ * memory for no longer than the slack allows for, and not while a clock is
+ * wrong or at the operator's word.
  */
 #ifndef TESTS_SIM_LIFECYCLE_SIM_H
 #define TESTS_SIM_LIFECYCLE_SIM_H
@@ -29,7 +49,14 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* What can go wrong. */
+/*
+ * What can go wrong: the power fails at an action, before it or after it, or
+ * for up to 30 days; the disk is full; it is not, but what was written is not
+ * flushed, and there after a crash, or not; there is no randomness, or the same
+ * twice; the clock steps by a second to fifty years, either way, and back; the
+ * machine sleeps for up to 30 days; the operator gives commands; a context
+ * cannot be made; a document cannot be published.
+ */
 #define LIFECYCLE_SIM_CRASH 1
 #define LIFECYCLE_SIM_DISK 2
 #define LIFECYCLE_SIM_RANDOM 4
