@@ -13,16 +13,22 @@
 
 static int64_t max64(int64_t a, int64_t b) { return a > b ? a : b; }
 
+/* Whether the time of |slot| has not come yet.  The least jitter is what every
+   swap comes later than hashes that are as old as is promised need it to. */
+static int is_early(const cm_lifecycle *lc, const cm_slot *slot) {
+  return slot->active_at > lc->now + lc->profile.jitter_min;
+}
+
 /* Whether |slot| is planned to be the active one now. */
 static int is_its_turn(const cm_lifecycle *lc, const cm_slot *slot) {
-  return cm_slot_valid(slot, lc->now) && slot->active_at <= lc->now &&
+  return cm_slot_valid(slot, lc->now) && !is_early(lc, slot) &&
          lc->now < slot->retire_at;
 }
 
 /* Whether |a| is to be taken back rather than |b|; |b| may be NULL. */
 static int is_better(const cm_lifecycle *lc, const cm_slot *a,
                      const cm_slot *b) {
-  int a_begun = a->active_at <= lc->now;
+  int a_begun = !is_early(lc, a);
 
   if (b == NULL) {
     return 1;
@@ -30,7 +36,7 @@ static int is_better(const cm_lifecycle *lc, const cm_slot *a,
   if (is_its_turn(lc, a) != is_its_turn(lc, b)) {
     return is_its_turn(lc, a);
   }
-  if (a_begun != (b->active_at <= lc->now)) {
+  if (a_begun == is_early(lc, b)) {
     return a_begun;
   }
   if (a->published != b->published) {
@@ -98,22 +104,18 @@ static void recall(cm_step *s, cm_slot *slot) {
                slot->published ? CM_CERT_PUBLISHED : CM_CERT_PERSISTED);
 }
 
-/* A clock that stood too far ahead has made a certificate active before its
-   time, one that went back has brought back one whose time is over, or one that
-   was wrong has made a new one: whether the one whose time it is, which has
-   been kept, is to be looked for.  The least jitter is what every swap comes
-   later than hashes that are as old as is promised need it to. */
-static int is_early(const cm_lifecycle *lc, const cm_slot *active) {
-  return active->active_at > lc->now + lc->profile.jitter_min;
-}
-
+/* Whether its time is over for |active|, which a clock that went back has
+   brought back: one that follows in its turn is not, if there is one. */
 static int is_over(const cm_lifecycle *lc, const cm_slot *active,
                    const cm_slot *standby) {
   return lc->doubt > 0 && lc->now >= active->retire_at &&
          (standby == NULL || standby->doubtful || standby->turn > 0);
 }
 
-/* The one that is to be served in the place of |active|, or NULL. */
+/* The one that is to be served in the place of |active|, or NULL: a clock that
+   stood too far ahead has made that active before its time, or one that went
+   back has brought it back, or one that was wrong has made it, and the one
+   whose time it is has been kept. */
 static const cm_slot *find_better(cm_lifecycle *lc, const cm_slot *active,
                                   const cm_slot *standby) {
   const cm_slot *slot;
