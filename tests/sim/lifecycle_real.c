@@ -358,6 +358,7 @@ static int settle(world *w, cm_command command) {
       return -1;
     }
     if (!more) {
+      w->busy = cm_manager_is_saving(r->mgr);
       return 0;
     }
   }

@@ -270,6 +270,9 @@ static int look(world *w, clients *c) {
   int64_t planned;
   served now = {0, 0, 0};
 
+  if (w->busy) {
+    return 0;
+  }
   if (!w->ops->serving(w, &now)) {
     now.key = 0;
   }

@@ -37,7 +37,8 @@
  *     so much less until what was made then is gone.  All other steps of the
  *     clock, by fifty years too, cost nobody anything.
  *
- * Two faults are smaller than what a machine could do: a swap fails for want of
+ * A save may take some seconds (|real|), and a swap waits for it.  Two faults
+ * are smaller than what a machine could do: a swap fails for want of
  * memory for no longer than the slack allows for, and not while a clock is
  * wrong or at the operator's word.
  */

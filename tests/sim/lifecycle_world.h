@@ -73,6 +73,7 @@ struct world {
   const cm_lifecycle *lc;
   int64_t wait;
   cm_refused refused;
+  int busy; /* The store is at work; nothing else is done until it is not. */
 
   /* What the server hands out, and since when it would rather hand out
      something else; 0 if it does not. */
