@@ -62,6 +62,10 @@ void h3_adopt_stream(quic_stream *quic, wt_stream *stream, int *perror) {
 }
 
 int h3_fail(h3_conn *h3, int liberr) {
+  if (h3->memory.exceeded || liberr == NGHTTP3_ERR_QPACK_HEADER_TOO_LARGE) {
+    return quic_conn_fail(h3->conn, NGHTTP3_H3_EXCESSIVE_LOAD,
+                          "too much at once");
+  }
   return quic_conn_fail(h3->conn, nghttp3_err_infer_quic_app_error_code(liberr),
                         nghttp3_strerror(liberr));
 }

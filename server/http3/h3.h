@@ -18,6 +18,10 @@
 /* Larger requests are answered 431 (RFC 9114 section 4.2.2; RFC 6585). */
 #define H3_FIELD_SECTION_MAX 16384
 
+/* Octets that nghttp3 may have for one connection; who makes it need more has
+   the connection closed with H3_EXCESSIVE_LOAD. */
+#define H3_MEMORY_MAX (1024 * 1024)
+
 /* Octets of a request's body that are read, and dropped; the client is asked
    to stop after them. */
 #define H3_BODY_MAX 65536

@@ -4,6 +4,7 @@
 #define SERVER_HTTP3_H3_INTERNAL_H
 
 #include "server/http3/h3.h"
+#include "server/http3/memory.h"
 #include "server/http3/settings.h"
 
 #define H3_PULL_VECS 15
@@ -15,8 +16,7 @@ struct h3_conn {
   h3_service *service;
   h3_conn *next, **link; /* in the list of the service */
   nghttp3_conn *nghttp3;
-  /* nghttp3 keeps a pointer to it. */
-  nghttp3_mem memory;
+  h3_memory memory;
   struct wt_conn *wt;
   int64_t control_id;
   h3_setting extra[H3_WEBTRANSPORT_SETTINGS];

@@ -594,7 +594,6 @@ int h3_new_nghttp3(h3_conn *h3) {
                                               .reset_stream = on_reset_stream,
                                               .rand = on_rand,
                                               .recv_settings2 = on_settings};
-  const ngtcp2_mem *mem = quic_conn_mem(h3->conn);
   nghttp3_settings settings;
 
   nghttp3_settings_default(&settings);
@@ -603,13 +602,9 @@ int h3_new_nghttp3(h3_conn *h3) {
   settings.qpack_blocked_streams = QPACK_BLOCKED_STREAMS;
   settings.enable_connect_protocol = 1;
   settings.h3_datagram = 1;
-  h3->memory.user_data = mem->user_data;
-  h3->memory.malloc = mem->malloc;
-  h3->memory.free = mem->free;
-  h3->memory.calloc = mem->calloc;
-  h3->memory.realloc = mem->realloc;
-  if (nghttp3_conn_server_new(&h3->nghttp3, &callbacks, &settings, &h3->memory,
-                              h3) != 0) {
+  h3_memory_init(&h3->memory, quic_conn_mem(h3->conn), H3_MEMORY_MAX);
+  if (nghttp3_conn_server_new(&h3->nghttp3, &callbacks, &settings,
+                              &h3->memory.mem, h3) != 0) {
     return QUIC_ERR_NOMEM;
   }
   h3->client_streams =

@@ -148,6 +148,10 @@ static const stream_row stream_rows[] = {
      BYTES("\x01\x03\x00\x00\x80"), 0, SIM_QPACK_DECOMPRESSION_FAILED},
     {"request: a static entry that is none: DECOMPRESSION_FAILED", 1, 1,
      BYTES("\x01\x04\x00\x00\xff\x7f"), 0, SIM_QPACK_DECOMPRESSION_FAILED},
+    /* x: 131,072 octets, it says. */
+    {"request: a field of 131,072 octets: EXCESSIVE_LOAD", 1, 1,
+     BYTES("\x01\x7f\xff\x00\x00\x21x\x7f\x81\xff\x07"), 0,
+     SIM_H3_EXCESSIVE_LOAD},
     {"request: unknown frames: borne", 1, 1,
      BYTES("\x21\x03xyz\x40\x5f\x00" GET), 1, 0},
     {"request: trailers: borne", 1, 1,
@@ -565,6 +569,83 @@ static void test_long_trailers(void **state) {
   stage_end(&s);
 }
 
+/* A field that claims to have 65,536 octets, on many streams at once: nobody
+   sets that much aside. */
+static void test_many_long_promises(void **state) {
+  static const char head[] = "\x01\x7f\xff\x00\x00\xd1\xd7\xc1\x21x\xff\x81\xff"
+                             "\x03v";
+  size_t before;
+  int i;
+
+  (void)state;
+  stage_begin(&s);
+  stage_connect_mute(&s);
+  stage_say(&s, 0, SETTINGS, SETTINGS_LEN, 0);
+  stage_pass(&s, SIM_SECOND);
+  before = s.world->octets_live;
+  s.world->octets_peak = before;
+  for (i = 0; i < 60 && !s.peer->closed; ++i) {
+    stage_say(&s, 1, head, sizeof(head) - 1, 0);
+    stage_pass(&s, 50 * SIM_MILLISECOND);
+  }
+  stage_expect_closed(&s, SIM_H3_EXCESSIVE_LOAD);
+  assert_true(s.world->octets_peak - before < H3_MEMORY_MAX + 65536);
+  stage_end(&s);
+}
+
+/* Streams that wait for an entry that never comes, and grow. */
+static void test_blocked_streams_that_grow(void **state) {
+  /* Needs 1 insertion. */
+  static const char head[] = "\x01\x03\x02\x00\x80\x00\xc0\x00\x00\x00\x00\x10"
+                             "\x00\x00";
+  static uint8_t data[60000];
+  int64_t id;
+  int i;
+
+  (void)state;
+  stage_begin(&s);
+  stage_connect_mute(&s);
+  stage_say(&s, 0, SETTINGS, SETTINGS_LEN, 0);
+  stage_pass(&s, SIM_SECOND);
+  for (i = 0; i < 30 && !s.peer->closed; ++i) {
+    id = stage_say(&s, 1, head, sizeof(head) - 1, 0);
+    sim_client_stream_write(s.peer->client, id, data, sizeof(data), 0);
+    stage_pass(&s, 200 * SIM_MILLISECOND);
+  }
+  stage_expect_closed(&s, SIM_H3_EXCESSIVE_LOAD);
+  stage_end(&s);
+}
+
+/* Ten thousand requests, each cancelled at once. */
+static void test_rapid_resets(void **state) {
+  size_t before, done = 0;
+  int64_t id;
+  int i;
+
+  (void)state;
+  stage_begin(&s);
+  stage_connect(&s);
+  assert_int_equal(sim_client_request(s.peer->client, get, 4, 1, &id), 0);
+  stage_pass(&s, SIM_SECOND);
+  before = s.world->octets_live;
+  for (i = 0; i < 200 && done < 10000; ++i) {
+    while (sim_client_request(s.peer->client, get, 4, 0, &id) == 0) {
+      sim_client_stream_reset(s.peer->client, id, SIM_H3_REQUEST_CANCELLED);
+      sim_client_stream_stop(s.peer->client, id, SIM_H3_REQUEST_CANCELLED);
+      ++done;
+    }
+    sim_peer_forget_streams(s.peer);
+    stage_pass(&s, 50 * SIM_MILLISECOND);
+    assert_true(s.world->octets_live < before + 1024 * 1024);
+  }
+  assert_true(done >= 10000);
+  stage_pass(&s, SIM_SECOND);
+  sim_peer_forget_streams(s.peer);
+  assert_false(s.peer->closed);
+  assert_true(s.world->octets_live < before + 65536);
+  stage_end(&s);
+}
+
 /* What makes work and no sense, many times: the limiter of nghttp3. */
 static void check_glitches(int bidi, const char *begin, size_t begin_len,
                            const char *frame, size_t frame_len) {
@@ -768,6 +849,12 @@ int main(void) {
   add("a header block of 10 MB: 431, STOP_SENDING NO_ERROR, flat memory",
       test_ten_megabytes, NULL);
   add("trailers of 10 MB: STOP_SENDING NO_ERROR", test_long_trailers, NULL);
+  add("fields that claim to be long, on many streams: EXCESSIVE_LOAD",
+      test_many_long_promises, NULL);
+  add("blocked streams that grow: EXCESSIVE_LOAD",
+      test_blocked_streams_that_grow, NULL);
+  add("10^4 requests that are cancelled: borne, flat memory", test_rapid_resets,
+      NULL);
   add("many unknown frames: EXCESSIVE_LOAD", test_many_unknown_frames, NULL);
   add("many unknown frames on control: EXCESSIVE_LOAD",
       test_many_unknown_control_frames, NULL);

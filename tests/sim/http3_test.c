@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Malformed and hostile HTTP/3 and WebTransport: the error that the
- * specification names, and nobody else notices.
+ * Hostile HTTP/3 and WebTransport, and nobody else notices.  What is malformed
+ * and what it is called: conformance_http3_test.c and
+ * conformance_webtransport_test.c.
  */
 #include "tests/sim/check.h"
 
@@ -38,194 +39,7 @@ static int64_t say(sim_peer *peer, int bidi, const void *data, size_t len,
   "\x40\x00"
 #define SETTINGS_LEN 20
 
-typedef struct bad_case {
-  const char *what;
-  /* Whether proper SETTINGS go first. */
-  int settings;
-  int bidi;
-  const char *data;
-  size_t len;
-  int fin;
-  /* The connection's error; 0: the connection lives on. */
-  uint64_t error;
-} bad_case;
-
 #define BYTES(TEXT) TEXT, sizeof(TEXT) - 1
-
-static const bad_case cases[] = {
-    {"a control stream without SETTINGS first", 0, 0, BYTES("\x00\x07\x01\x00"),
-     0, SIM_H3_MISSING_SETTINGS},
-    {"SETTINGS twice", 0, 0, BYTES("\x00\x04\x00\x04\x00"), 0,
-     SIM_H3_FRAME_UNEXPECTED},
-    {"a second control stream", 1, 0, BYTES("\x00\x04\x00"), 0,
-     SIM_H3_STREAM_CREATION_ERROR},
-    {"a control stream that ends", 0, 0, BYTES("\x00\x04\x00"), 1,
-     SIM_H3_CLOSED_CRITICAL_STREAM},
-    {"a setting of HTTP/2", 0, 0, BYTES("\x00\x04\x02\x02\x01"), 0,
-     SIM_H3_SETTINGS_ERROR},
-    {"a setting cut short", 0, 0, BYTES("\x00\x04\x01\x06"), 0,
-     SIM_H3_FRAME_ERROR},
-    {"DATA on the control stream", 0, 0, BYTES("\x00\x04\x00\x00\x01x"), 0,
-     SIM_H3_FRAME_UNEXPECTED},
-    {"a push stream from a client", 1, 0, BYTES("\x01\x00"), 0,
-     SIM_H3_STREAM_CREATION_ERROR},
-    {"an encoder stream that ends", 1, 0, BYTES("\x02"), 1,
-     SIM_H3_CLOSED_CRITICAL_STREAM},
-    /* Insert with the name of static entry 190; there are 99. */
-    {"nonsense on the encoder stream", 1, 0, BYTES("\x02\xff\x7f\x01v"), 0,
-     SIM_QPACK_ENCODER_STREAM_ERROR},
-    {"DATA before HEADERS", 1, 1, BYTES("\x00\x01x"), 0,
-     SIM_H3_FRAME_UNEXPECTED},
-    {"SETTINGS on a request stream", 1, 1, BYTES("\x04\x00"), 0,
-     SIM_H3_FRAME_UNEXPECTED},
-    {"a frame cut short by FIN", 1, 1, BYTES("\x01\x10\x00\x00"), 1,
-     SIM_H3_FRAME_ERROR},
-    {"a field section that is none", 1, 1, BYTES("\x01\x04\xff\xff\xff\xff"), 0,
-     SIM_QPACK_DECOMPRESSION_FAILED},
-    {"a reference into an empty table", 1, 1, BYTES("\x01\x03\x00\x00\x80"), 0,
-     SIM_QPACK_DECOMPRESSION_FAILED},
-    /* draft-ietf-webtrans-http3 section 4: not a client's bidi stream */
-    {"a uni stream in session 1", 1, 0, BYTES("\x40\x54\x01x"), 0,
-     SIM_H3_ID_ERROR},
-    {"a uni stream in session 2", 1, 0, BYTES("\x40\x54\x02x"), 0,
-     SIM_H3_ID_ERROR},
-    {"a bidi stream in session 3", 1, 1, BYTES("\x40\x41\x03x"), 0,
-     SIM_H3_ID_ERROR},
-    /* What must be borne. */
-    {"an unknown uni stream", 1, 0, BYTES("\x40\x60what is this"), 1, 0},
-    {"an unknown uni stream that says nothing", 1, 0, BYTES(""), 1, 0},
-    {"a type cut short by FIN", 1, 0, BYTES("\x40"), 1, 0},
-    {"a WebTransport uni stream cut short in its prefix", 1, 0,
-     BYTES("\x40\x54"), 1, 0},
-    {"unknown frames on a new stream", 1, 1, BYTES("\x21\x03xyz\x40\x5f\x00"),
-     0, 0},
-    {"a stream for a session that never comes", 1, 1, BYTES("\x40\x41\x40xyz"),
-     1, 0},
-    {"a stream for a session far away", 1, 1,
-     BYTES("\x40\x41\xff\xff\xff\xff\xff\xff\xff\xfcxyz"), 1, 0},
-};
-
-static void test_bad_streams(void **state) {
-  sim_world *world = check_world(50);
-  size_t i, failures = 0;
-
-  (void)state;
-  bystander_begin(&by, world);
-  for (i = 0; i < sizeof(cases) / sizeof(cases[0]); ++i) {
-    const bad_case *c = &cases[i];
-    sim_peer *peer = connect_mute(world);
-
-    if (c->settings) {
-      say(peer, 0, SETTINGS, SETTINGS_LEN, 0);
-      assert_int_equal(sim_world_pass(world, SIM_SECOND), 0);
-    }
-    say(peer, c->bidi, c->data, c->len, c->fin);
-    assert_int_equal(sim_world_pass(world, 3 * SIM_SECOND), 0);
-    if (peer->closed != (c->error != 0) ||
-        (peer->closed && (peer->end.local || peer->end.error_code != c->error ||
-                          peer->end.by != SIM_CLOSED_APPLICATION))) {
-      print_error("%s: closed %d, local %d, by %d, code 0x%llx\n", c->what,
-                  peer->closed, peer->end.local, (int)peer->end.by,
-                  (unsigned long long)peer->end.error_code);
-      ++failures;
-    }
-    bystander_go_on(&by);
-    if (!peer->closed) {
-      sim_client_close(peer->client, SIM_H3_NO_ERROR, NULL);
-    }
-  }
-  assert_int_equal(failures, 0);
-  bystander_end(&by, world);
-  check_world_end(world);
-}
-
-/* What comes on the session's stream as capsules. */
-typedef struct capsule_case {
-  const char *what;
-  const char *data;
-  size_t len;
-  /* 0: the session goes on.  1: it ends, well.  2: H3_MESSAGE_ERROR on the
-     stream or the connection. */
-  int outcome;
-} capsule_case;
-
-static const capsule_case capsules[] = {
-    {"a reserved capsule", BYTES("\x00\x06\x17\x04grea"), 0},
-    {"an unknown capsule in two frames",
-     BYTES("\x00\x03\x52\x34\x04\x00\x03"
-           "abc\x00\x01w"),
-     0},
-    {"DRAIN", BYTES("\x00\x05\x80\x00\x78\xae\x00"), 0},
-    {"an unknown frame between", BYTES("\x21\x02xx"), 0},
-    {"CLOSE, one octet a frame",
-     BYTES("\x00\x01\x68\x00\x01\x43\x00\x01\x05\x00\x01\x00\x00\x01\x00"
-           "\x00\x01\x00\x00\x01\x09\x00\x01x"),
-     1},
-    {"CLOSE of three octets", BYTES("\x00\x06\x68\x43\x03\x00\x00\x00"), 2},
-    {"CLOSE with bad UTF-8",
-     BYTES("\x00\x09\x68\x43\x06\x00\x00\x00\x00\xc3\x28"), 2},
-    {"CLOSE of 1029 octets", BYTES("\x00\x04\x68\x43\x44\x05"), 2},
-    {"CLOSE of 2^62-1 octets",
-     BYTES("\x00\x0a\x68\x43\xff\xff\xff\xff\xff\xff\xff\xff"), 2},
-    {"data after CLOSE", BYTES("\x00\x07\x68\x43\x04\x00\x00\x00\x07\x00\x01x"),
-     2},
-};
-
-static void test_capsules(void **state) {
-  sim_world *world = check_world(51);
-  size_t i, failures = 0;
-
-  (void)state;
-  bystander_begin(&by, world);
-  for (i = 0; i < sizeof(capsules) / sizeof(capsules[0]); ++i) {
-    const capsule_case *c = &capsules[i];
-    sim_peer *peer = sim_world_connect(world, "h3");
-    int64_t session;
-    sim_peer_stream *stream;
-    int bad, ended;
-
-    assert_non_null(peer);
-    session = sim_world_session(world, peer, "/echo");
-    assert_true(session >= 0);
-    assert_int_equal(sim_client_stream_write(peer->client, session,
-                                             (const uint8_t *)c->data, c->len,
-                                             0),
-                     0);
-    assert_int_equal(sim_world_pass(world, 3 * SIM_SECOND), 0);
-    if (c->outcome == 1) {
-      /* The session is over before the FIN that must follow. */
-      assert_string_equal(world->last_close.by, "client");
-      assert_int_equal(world->last_close.code, 9);
-      assert_string_equal(world->last_close.reason, "x");
-      sim_client_stream_write(peer->client, session, NULL, 0, 1);
-      assert_int_equal(sim_world_pass(world, SIM_SECOND), 0);
-    }
-    stream = sim_peer_find_stream(peer, session);
-    bad = (peer->closed && !peer->end.local &&
-           peer->end.error_code == SIM_H3_MESSAGE_ERROR) ||
-          (stream->reset && stream->reset_code == SIM_H3_MESSAGE_ERROR);
-    ended = !peer->closed && !stream->reset &&
-            sim_peer_find_session(peer, session)->closed;
-    if (bad != (c->outcome == 2) || ended != (c->outcome == 1)) {
-      print_error("%s: bad %d, ended %d, closed %d, code 0x%llx, reset %d, "
-                  "code 0x%llx\n",
-                  c->what, bad, ended, peer->closed,
-                  (unsigned long long)peer->end.error_code, stream->reset,
-                  (unsigned long long)stream->reset_code);
-      ++failures;
-    }
-    if (c->outcome == 0) {
-      check_echo(world, peer, session, "still here", 10);
-    }
-    bystander_go_on(&by);
-    if (!peer->closed) {
-      sim_client_close(peer->client, SIM_H3_NO_ERROR, NULL);
-    }
-  }
-  assert_int_equal(failures, 0);
-  bystander_end(&by, world);
-  check_world_end(world);
-}
 
 static void test_unknown_path(void **state) {
   const char *const paths[] = {"/", "/none", "/echo/", "/echo2", "/ECHO", ""};
@@ -488,8 +302,6 @@ static void test_too_many_sessions(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_bad_streams),
-      cmocka_unit_test(test_capsules),
       cmocka_unit_test(test_unknown_path),
       cmocka_unit_test(test_other_protocols),
       cmocka_unit_test(test_datagrams_to_nowhere),

@@ -40,13 +40,21 @@ sim_peer_session *sim_peer_find_session(sim_peer *peer, int64_t id) {
   return &peer->sessions[i];
 }
 
-void sim_peer_clear(sim_peer *peer) {
+void sim_peer_forget_streams(sim_peer *peer) {
   size_t i;
 
   for (i = 0; i < peer->nstreams; ++i) {
     free(peer->streams[i].data);
     free(peer->streams[i].fields);
   }
+  memset(peer->streams, 0, sizeof(peer->streams));
+  peer->nstreams = 0;
+}
+
+void sim_peer_clear(sim_peer *peer) {
+  size_t i;
+
+  sim_peer_forget_streams(peer);
   for (i = 0; i < peer->ndatagrams; ++i) {
     free(peer->datagrams[i].data);
   }

@@ -82,6 +82,9 @@ sim_peer_session *sim_peer_find_session(sim_peer *peer, int64_t id);
 int sim_peer_find_field(sim_peer *peer, int64_t id, const char *name,
                         char *dest, size_t destlen);
 
+/* Forgets all streams, for peers that have more than fit above. */
+void sim_peer_forget_streams(sim_peer *peer);
+
 /* Frees what was remembered, not the client. */
 void sim_peer_clear(sim_peer *peer);
 
