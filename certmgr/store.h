@@ -65,8 +65,8 @@ struct cm_store {
  * Each returns 0, or CM_ERR_STORE (the system said no: see |message|),
  * CM_ERR_STORE_LOCKED (another process has it), CM_ERR_STORE_PERMISSIONS
  * (others could read or change it), CM_ERR_STORE_BAD (there were slots, and
- * none is valid: until what was set aside is gone), CM_ERR_NOBUF (the body is longer than |destlen| or
- * CM_STORE_BODY_MAX), CM_ERR_NOMEM.
+ * none is valid: until what was set aside is gone), CM_ERR_NOBUF (the body is
+ * longer than |destlen| or CM_STORE_BODY_MAX), CM_ERR_NOMEM.
  */
 int cm_store_load(cm_store *store, uint8_t *dest, size_t destlen, size_t *len);
 int cm_store_save(cm_store *store, const uint8_t *body, size_t len);

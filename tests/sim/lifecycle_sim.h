@@ -28,8 +28,8 @@
  *     could not be published; then its age counts from that time;
  *   its document does not name the standby that the operator put into service
  *     before its time; and as that is younger than planned, clocks may be slow
- *     by so much less while it is in service (hot-standby: 23 hours and a half
- *     at least);
+ *     by so much less while it is in service (hot-standby: by 23 hours and a
+ *     half still);
  *   the server's own clock is off, now, or was when the document was learnt, by
  *     more than the least jitter (hot-standby: 15 minutes), or was so after the
  *     document was learnt for longer than 50 minutes, long enough to be taken

@@ -48,10 +48,10 @@ typedef struct settings {
 } settings;
 
 static settings opts = {.first = 1,
-                       .seeds = 10000,
-                       .real_seeds = 100,
-                       .years = 10,
-                       .faults = LIFECYCLE_SIM_ALL};
+                        .seeds = 10000,
+                        .real_seeds = 100,
+                        .years = 10,
+                        .faults = LIFECYCLE_SIM_ALL};
 
 /* What a process tells of one world. */
 typedef struct news {
