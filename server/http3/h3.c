@@ -343,13 +343,18 @@ static int h3_on_stream_data(void *state, quic_stream *quic,
       }
     }
   }
+  if (used) {
+    /* FIN alone comes with no data at all. */
+    data += used;
+    len -= used;
+  }
   switch (stream->kind) {
   case STREAM_NGHTTP3:
-    return feed_nghttp3(h3, quic, data + used, len - used, fin);
+    return feed_nghttp3(h3, quic, data, len, fin);
   case STREAM_WEBTRANSPORT:
-    return feed_wt(h3, quic, stream, data + used, len - used, fin);
+    return feed_wt(h3, quic, stream, data, len, fin);
   default:
-    quic_conn_consume(h3->conn, quic, len - used);
+    quic_conn_consume(h3->conn, quic, len);
     return 0;
   }
 }
