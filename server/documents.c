@@ -140,6 +140,17 @@ static const cm_publication *published(answer *a) {
   return NULL;
 }
 
+/* What no two documents have in common: the number alone begins anew with each
+   identity, so two starts that keep nothing would have the same one.  The
+   signature is the last part of |jws|, in base64url. */
+#define ETAG_SIGNATURE 16
+
+static const char *signature_of(const char *jws) {
+  const char *dot = strrchr(jws, '.');
+
+  return dot ? dot + 1 : jws;
+}
+
 /* Returns 1 if the body is to follow, 0 if the client has it. */
 static int begin_hashes(answer *a, const cm_publication *pub, const char *type,
                         const char *suffix) {
@@ -150,7 +161,8 @@ static int begin_hashes(answer *a, const cm_publication *pub, const char *type,
 
   snprintf(cache_control, sizeof(cache_control), "public, max-age=%" PRId64,
            age > 0 ? age : 0);
-  snprintf(etag, sizeof(etag), "\"%" PRIu64 "%s\"", pub->seq, suffix);
+  snprintf(etag, sizeof(etag), "\"%" PRIu64 "-%.*s%s\"", pub->seq,
+           ETAG_SIGNATURE, signature_of(pub->jws), suffix);
   describe(a, 200, type, cache_control);
   add_header(a, "etag", etag);
   allow_any_origin(a);

@@ -11,8 +11,9 @@
  *   /                    names these
  *
  * The first three are public: any page may read them (CORS), they carry the
- * document's number as ETag and may be cached for as long as the document says,
- * and are answered 503 while there is nothing to connect with.  /healthz is
+ * document's number and the beginning of its signature as ETag, may be cached
+ * for as long as the document says, and are answered 503 while there is
+ * nothing to connect with.  /healthz is
  * answered 200 if new clients are served safely (HEALTHY, NO_STANDBY,
  * CLOCK_SUSPECT, STORE_FAILED), 503 if not (WAITING_FOR_TIME, BOOTSTRAP,
  * EXPIRED, GUARD).
