@@ -179,7 +179,7 @@ export const CASES = [
   simple('uni-echo', 'uni', {
     sizes: Array.from({ length: 20 }, (_, i) => i === 0 ? 300_000 : 8 + i * 531),
   }),
-  simple('uni-empty', 'uni-empty', {}, ['fin', 'emptyUni']),
+  simple('uni-empty', 'uni-empty', {}, ['fin']),
   simple('server-uni', 'server-uni', { count: 10 }),
   simple('server-bidi', 'server-bidi', { count: 10 }),
   simple('datagram-small', 'datagram', { sizes: [1, 2, 10, 100, 1000] }),

@@ -39,7 +39,7 @@ export async function startChromium(pageUrl) {
       name: 'chromium',
       traits: {
         fin: true, capsules: true, noCapsules: false, goodbye: true, resets: true,
-        resetCodes: true, stops: true, emptyUni: true,
+        resetCodes: true, stops: true,
         // It knows no waitUntilAvailable, and rejects.
         waits: false,
         // read() is rejected: "chunk is empty".

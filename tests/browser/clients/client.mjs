@@ -35,7 +35,6 @@ import { delimiter, join } from 'node:path';
  *     is told with its code
  * @property {boolean} waits      a stream beyond the peer's limit is opened
  *     when the peer allows it
- * @property {boolean} emptyUni   a uni stream without an octet may come
  * @property {boolean} emptyDatagrams  an empty datagram may come
  */
 

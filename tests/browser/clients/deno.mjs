@@ -50,7 +50,7 @@ export async function startDeno() {
     name: 'deno',
     traits: {
       fin: false, capsules: false, noCapsules: true, goodbye: false, resets: false,
-      resetCodes: false, stops: false, waits: true, emptyUni: true,
+      resetCodes: false, stops: false, waits: true,
       emptyDatagrams: false,
     },
     run: (name, params) => new Promise((resolve) => {

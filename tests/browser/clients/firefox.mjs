@@ -40,8 +40,6 @@ export async function startFirefox(pageUrl) {
         resetCodes: false,
         // cancel() sends nothing.
         stops: false,
-        // It ends the connection: 0x101, "HTTP general protocol error".
-        emptyUni: false,
         emptyDatagrams: true,
       },
       run: (name, params) => page.evaluate(
