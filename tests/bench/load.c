@@ -2,7 +2,10 @@
 /*
  * load: puts a QUIC or WebTransport server under load and says what came back.
  *
- *   load --url https://127.0.0.1:4433/echo --hash HEX --mode stream
+ *   load https://127.0.0.1:4433/echo --hash HEX --mode streams
+ *
+ * Any server will do that takes sessions of draft-02, as browsers open them,
+ * and has an echo, a sink or a source as workload.h describes them.
  *
  * One thread, one UDP socket for each connection, one JSON object on standard
  * output.  Everything counted was seen to come back: with no server there the
@@ -12,7 +15,6 @@
 #define _GNU_SOURCE
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +23,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include "tests/sim/load_options_posix.h"
 #include "tests/sim/raw_load_posix.h"
 #include "tests/sim/socket_posix.h"
 #include "tests/sim/workload.h"
@@ -28,24 +31,6 @@
 #define SECOND UINT64_C(1000000000)
 /* For the last echoes to come back. */
 #define DRAIN_TIME (1 * SECOND)
-
-typedef struct options {
-  const char *mode;
-  const char *alpn;
-  char host[256];
-  char port[8];
-  char authority[272];
-  char path[1024];
-  uint8_t hashes[4][32];
-  size_t nhashes;
-  size_t connections;
-  double duration;
-  /* Seconds that all connections have to come up. */
-  double connect;
-  /* Datagrams a second over all connections; 0: closed loop. */
-  double rate;
-  int raw;
-} options;
 
 typedef struct link_state {
   sim_socket sock;
@@ -55,7 +40,7 @@ typedef struct link_state {
   int dirty;
 } link_state;
 
-static options opts = {.mode = "handshakes", .alpn = "h3", .connections = 1};
+static sim_load_options opts;
 static sim_load load;
 static sim_batch batch;
 static sim_random randomness;
@@ -64,6 +49,8 @@ static sim_address remote;
 static socklen_t remote_len;
 static int epoll_fd;
 static uint64_t sockets_failed;
+/* Of those that were idle, how many were there at the end. */
+static size_t sessions_up;
 /* Of the connections that were up at the end, for the way to the server. */
 static uint64_t packets_sent;
 static uint64_t packets_lost;
@@ -75,181 +62,6 @@ static uint64_t monotonic(void) {
 
   clock_gettime(CLOCK_MONOTONIC, &ts);
   return (uint64_t)ts.tv_sec * SECOND + (uint64_t)ts.tv_nsec;
-}
-
-/* Options */
-
-static _Noreturn void usage(const char *problem) {
-  if (problem != NULL) {
-    fprintf(stderr, "load: %s\n", problem);
-  }
-  fputs(
-      "usage: load --url URL [--hash HEX]... [--mode MODE] [...]\n"
-      "  --url URL         https://HOST:PORT/PATH\n"
-      "  --hash HEX        SHA-256 of the certificate; up to four times\n"
-      "  --mode MODE       handshakes, sessions, stream, datagrams, or raw\n"
-      "                    (plain UDP echo, no QUIC)\n"
-      "  --alpn NAME       h3 (WebTransport) or echo (raw QUIC)\n"
-      "  --connections N   at a time (1)\n"
-      "  --streams N       of each connection at a time (1)\n"
-      "  --size B          octets of a datagram (1000), or of a stream\n"
-      "                    (0: it does not end)\n"
-      "  --window N        octets of a stream, or datagrams of a connection,\n"
-      "                    in flight at a time (1048576, 32)\n"
-      "  --rate R          datagrams a second in all (0: closed loop)\n"
-      "  --duration S      seconds (5)\n"
-      "  --connect S       seconds to wait for the connections (10)\n",
-      stderr);
-  exit(2);
-}
-
-static void parse_url(const char *url) {
-  const char *rest = strstr(url, "://"), *slash, *colon, *end;
-
-  if (rest == NULL) {
-    usage("the URL has no scheme");
-  }
-  rest += 3;
-  slash = strchr(rest, '/');
-  end = slash == NULL ? rest + strlen(rest) : slash;
-  colon = memrchr(rest, ':', (size_t)(end - rest));
-  if (colon == NULL || colon == rest || end - colon > 6 ||
-      end - rest >= (long)sizeof(opts.host)) {
-    usage("the URL has no host or port");
-  }
-  snprintf(opts.authority, sizeof(opts.authority), "%.*s", (int)(end - rest),
-           rest);
-  snprintf(opts.port, sizeof(opts.port), "%.*s", (int)(end - colon - 1),
-           colon + 1);
-  snprintf(opts.path, sizeof(opts.path), "%s", slash == NULL ? "/" : slash);
-  if (*rest == '[' && colon[-1] == ']') {
-    ++rest;
-    --colon;
-  }
-  snprintf(opts.host, sizeof(opts.host), "%.*s", (int)(colon - rest), rest);
-}
-
-static void parse_hash(const char *hex) {
-  unsigned int octet;
-  size_t i;
-
-  if (opts.nhashes == 4 || strlen(hex) != 64) {
-    usage("a hash has 64 hexadecimal digits, and there are four at most");
-  }
-  for (i = 0; i < 32; ++i) {
-    if (sscanf(hex + 2 * i, "%2x", &octet) != 1) {
-      usage("a hash has 64 hexadecimal digits");
-    }
-    opts.hashes[opts.nhashes][i] = (uint8_t)octet;
-  }
-  ++opts.nhashes;
-}
-
-static double number(const char *text, double min, double max) {
-  char *end;
-  double value = strtod(text, &end);
-
-  if (end == text || *end != '\0' || !(value >= min && value <= max)) {
-    usage("a number is out of range");
-  }
-  return value;
-}
-
-static void parse_options(int argc, char **argv) {
-  static const struct option long_options[] = {
-      {"url", required_argument, NULL, 'u'},
-      {"hash", required_argument, NULL, 'h'},
-      {"mode", required_argument, NULL, 'm'},
-      {"alpn", required_argument, NULL, 'a'},
-      {"connections", required_argument, NULL, 'c'},
-      {"streams", required_argument, NULL, 's'},
-      {"size", required_argument, NULL, 'b'},
-      {"window", required_argument, NULL, 'w'},
-      {"rate", required_argument, NULL, 'r'},
-      {"duration", required_argument, NULL, 'd'},
-      {"connect", required_argument, NULL, 'C'},
-      {"help", no_argument, NULL, '?'},
-      {NULL, 0, NULL, 0}};
-  double size = -1, window = 0;
-  int c;
-
-  opts.duration = 5;
-  opts.connect = 10;
-  load.config.streams = 1;
-  while ((c = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
-    switch (c) {
-    case 'u':
-      parse_url(optarg);
-      break;
-    case 'h':
-      parse_hash(optarg);
-      break;
-    case 'm':
-      opts.mode = optarg;
-      break;
-    case 'a':
-      opts.alpn = optarg;
-      break;
-    case 'c':
-      opts.connections = (size_t)number(optarg, 1, 4000);
-      break;
-    case 's':
-      load.config.streams = (size_t)number(optarg, 1, 1000);
-      break;
-    case 'b':
-      size = number(optarg, 0, 1e12);
-      break;
-    case 'w':
-      window = number(optarg, 1, 1e9);
-      break;
-    case 'r':
-      opts.rate = number(optarg, 0, 1e8);
-      break;
-    case 'd':
-      opts.duration = number(optarg, 0.01, 3600);
-      break;
-    case 'C':
-      opts.connect = number(optarg, 0.01, 3600);
-      break;
-    default:
-      usage(NULL);
-    }
-  }
-  if (optind < argc || opts.host[0] == '\0') {
-    usage("give a URL, and nothing but options");
-  }
-  if (strcmp(opts.mode, "handshakes") == 0) {
-    load.config.mode = SIM_LOAD_HANDSHAKES;
-  } else if (strcmp(opts.mode, "sessions") == 0) {
-    load.config.mode = SIM_LOAD_SESSIONS;
-  } else if (strcmp(opts.mode, "stream") == 0) {
-    load.config.mode = SIM_LOAD_STREAM;
-  } else if (strcmp(opts.mode, "datagrams") == 0) {
-    load.config.mode = SIM_LOAD_DATAGRAMS;
-  } else if (strcmp(opts.mode, "raw") == 0) {
-    load.config.mode = SIM_LOAD_DATAGRAMS;
-    opts.raw = 1;
-  } else {
-    usage("unknown mode");
-  }
-  load.config.size = size >= 0                                ? (size_t)size
-                     : load.config.mode == SIM_LOAD_DATAGRAMS ? 1000
-                                                              : 0;
-  if (load.config.mode == SIM_LOAD_DATAGRAMS &&
-      (load.config.size < 16 || load.config.size > 1472)) {
-    usage("a datagram has 16 to 1472 octets");
-  }
-  load.config.window = window > 0                               ? (size_t)window
-                       : load.config.mode == SIM_LOAD_DATAGRAMS ? 32
-                                                                : 1048576;
-  load.config.raw = strcmp(opts.alpn, "h3") != 0;
-  load.config.request.authority = opts.authority;
-  load.config.request.path = opts.path;
-  load.config.patience = SECOND;
-  if (opts.rate > 0) {
-    load.config.interval =
-        (uint64_t)(1e9 * (double)opts.connections / opts.rate);
-  }
 }
 
 /* Connections */
@@ -439,6 +251,8 @@ static void finish(link_state *links) {
 
   for (i = 0; i < opts.connections; ++i) {
     if (links[i].client != NULL) {
+      sessions_up += load.config.mode == SIM_LOAD_IDLE &&
+                     sim_worker_ready(links[i].worker);
       ngtcp2_conn_get_conn_info2(sim_client_conn(links[i].client), &info);
       packets_sent += info.pkt_sent;
       packets_lost += info.pkt_lost;
@@ -472,7 +286,8 @@ static void print_result(double cpu) {
          "\"seconds\":%.3f,\"served\":%s,\"failures\":%llu,"
          "\"wrong\":%llu,\"cpu_seconds\":%.3f",
          opts.mode, opts.alpn, opts.connections, seconds,
-         load.start != UINT64_MAX && load.times.count + load.octets_echoed > 0
+         load.start != UINT64_MAX &&
+                 load.times.count + load.octets + sessions_up > 0
              ? "true"
              : "false",
          (unsigned long long)(load.failures + sockets_failed),
@@ -495,13 +310,19 @@ static void print_result(double cpu) {
            (double)(load.handshakes + load.sessions) / seconds);
     print_times("latency_us");
     break;
+  case SIM_LOAD_IDLE:
+    printf(",\"sessions\":%zu", sessions_up);
+    break;
   case SIM_LOAD_STREAM:
-    printf(",\"streams\":%zu,\"octets_echoed\":%llu,"
-           "\"megabytes_per_second\":%.2f,\"streams_echoed\":%llu",
-           load.config.streams, (unsigned long long)load.octets_echoed,
-           (double)load.octets_echoed / seconds / 1e6,
-           (unsigned long long)load.streams_echoed);
-    if (load.streams_echoed > 0) {
+  case SIM_LOAD_UPLOAD:
+  case SIM_LOAD_DOWNLOAD:
+    printf(",\"streams\":%zu,\"octets\":%llu,"
+           "\"megabytes_per_second\":%.2f,\"streams_done\":%llu,"
+           "\"streams_per_second\":%.1f",
+           load.config.streams, (unsigned long long)load.octets,
+           (double)load.octets / seconds / 1e6,
+           (unsigned long long)load.streams, (double)load.streams / seconds);
+    if (load.streams > 0) {
       print_times("stream_us");
     }
     break;
@@ -554,7 +375,7 @@ int main(int argc, char **argv) {
   uint64_t seed;
   double cpu;
 
-  parse_options(argc, argv);
+  sim_load_options_parse(&opts, &load.config, argc, argv);
   if (getrandom(&seed, sizeof(seed), 0) != (ssize_t)sizeof(seed)) {
     return 1;
   }

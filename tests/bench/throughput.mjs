@@ -52,7 +52,7 @@ export const TARGETS = [
 ];
 
 /* What is run: against the server, and plain UDP against the bare echo. */
-const CLOSED = ['--window', '32', '--size', '1000'];
+const CLOSED = ['--in-flight', '32', '--size', '1000'];
 /** With "--rate R". */
 const OPEN = ['--size', '1000'];
 /** @type {Record<string, {bare?: boolean, steady?: boolean, args: string[]}>} */
@@ -62,7 +62,7 @@ const LOADS = {
   bareAtRate: { bare: true, steady: true, args: ['--mode', 'raw', ...OPEN] },
   datagramsAtRate: { steady: true, args: ['--mode', 'datagrams', ...OPEN] },
   handshakes: { args: ['--mode', 'handshakes', '--connections', '4'] },
-  stream: { args: ['--mode', 'stream'] },
+  stream: { args: ['--mode', 'streams'] },
 };
 
 /**
@@ -75,7 +75,7 @@ const LOADS = {
 async function load(name, program, { seconds, rate }, more = []) {
   const hash = program.hash ? ['--hash', program.hash] : [];
   const { steady, args } = LOADS[name];
-  const command = ['build/native/load', '--url', program.url, ...hash, ...args,
+  const command = ['build/native/load', program.url, ...hash, ...args,
     ...(steady ? ['--rate', String(rate)] : []), '--duration', String(seconds), ...more];
   const { lines } = await run(command, (seconds + 15) * 1000);
   const result = JSON.parse(lines[lines.length - 1]);

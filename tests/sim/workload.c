@@ -8,11 +8,16 @@
 /* Datagrams remembered; a power of two. */
 #define RING 65536
 #define HEADER 16
+/* What a source sends repeats itself after so many octets. */
+#define SOURCE_PERIOD 251
 
 typedef struct stream_state {
   int64_t id;
   uint64_t written;
-  uint64_t echoed;
+  /* Echoed, acknowledged or come. */
+  uint64_t done;
+  /* What a sink has answered. */
+  uint64_t answer;
   uint64_t opened;
 } stream_state;
 
@@ -35,9 +40,11 @@ struct sim_worker {
 
 /* Twice the period, so that a run may begin anywhere in it. */
 static uint8_t pattern[2 * PERIOD];
+static uint8_t source[PERIOD + SOURCE_PERIOD];
 
 static void fill_pattern(void) {
   sim_random random;
+  size_t i;
 
   if (pattern[0] != 0) {
     return;
@@ -46,6 +53,9 @@ static void fill_pattern(void) {
   sim_random_fill(&random, pattern, PERIOD);
   pattern[0] = 1;
   memcpy(pattern + PERIOD, pattern, PERIOD);
+  for (i = 0; i < sizeof(source); ++i) {
+    source[i] = (uint8_t)(i % SOURCE_PERIOD);
+  }
 }
 
 sim_worker *sim_worker_new(sim_load *load) {
@@ -57,7 +67,9 @@ sim_worker *sim_worker_new(sim_load *load) {
   fill_pattern();
   worker->load = load;
   worker->nstreams = load->config.streams;
-  if (load->config.mode == SIM_LOAD_STREAM) {
+  if (load->config.mode == SIM_LOAD_STREAM ||
+      load->config.mode == SIM_LOAD_UPLOAD ||
+      load->config.mode == SIM_LOAD_DOWNLOAD) {
     worker->streams = calloc(worker->nstreams, sizeof(*worker->streams));
   } else if (load->config.mode == SIM_LOAD_DATAGRAMS) {
     worker->ring = calloc(RING, sizeof(*worker->ring));
@@ -113,8 +125,8 @@ static void top_up(sim_worker *worker, stream_state *stream) {
   uint64_t room, n;
   int fin = 0;
 
-  while (stream->written - stream->echoed < config->window) {
-    room = config->window - (stream->written - stream->echoed);
+  while (stream->written - stream->done < config->window) {
+    room = config->window - (stream->written - stream->done);
     n = room < PERIOD ? room : PERIOD;
     if (config->size != 0) {
       if (stream->written == config->size) {
@@ -126,7 +138,7 @@ static void top_up(sim_worker *worker, stream_state *stream) {
       fin = stream->written + n == config->size;
     }
     /* Not in driblets, unless the window is one. */
-    if (n < 4096 && !fin && stream->written - stream->echoed > 0) {
+    if (n < 4096 && !fin && stream->written - stream->done > 0) {
       return;
     }
     if (sim_client_stream_write(worker->client, stream->id,
@@ -138,6 +150,39 @@ static void top_up(sim_worker *worker, stream_state *stream) {
   }
 }
 
+static void progress(sim_worker *worker, stream_state *stream, uint64_t n) {
+  stream->done += n;
+  if (counting(worker)) {
+    worker->load->octets += n;
+  }
+}
+
+/* An upload's octets are done when they are acknowledged. */
+static void take_acknowledged(sim_worker *worker, stream_state *stream) {
+  uint64_t pending = sim_client_stream_pending(worker->client, stream->id);
+
+  /* The prefix of the stream is pending too. */
+  if (pending < stream->written - stream->done) {
+    progress(worker, stream, stream->written - stream->done - pending);
+  }
+}
+
+static int open_stream(sim_worker *worker, stream_state *stream) {
+  int64_t id;
+
+  if (sim_client_open_bidi(worker->client, worker->session, &id) != 0) {
+    return -1;
+  }
+  stream->id = id;
+  stream->written = stream->done = stream->answer = 0;
+  stream->opened = worker->now;
+  if (worker->load->config.mode == SIM_LOAD_DOWNLOAD) {
+    return sim_client_stream_write(worker->client, id, NULL, 0, 1);
+  }
+  top_up(worker, stream);
+  return 0;
+}
+
 static void run_streams(sim_worker *worker) {
   stream_state *stream;
   size_t i;
@@ -147,17 +192,14 @@ static void run_streams(sim_worker *worker) {
   }
   for (i = 0; i < worker->nstreams; ++i) {
     stream = &worker->streams[i];
-    if (stream->id >= 0) {
-      continue;
+    if (stream->id < 0) {
+      if (open_stream(worker, stream) != 0) {
+        return;
+      }
+    } else if (worker->load->config.mode == SIM_LOAD_UPLOAD) {
+      take_acknowledged(worker, stream);
+      top_up(worker, stream);
     }
-    if (sim_client_open_bidi(worker->client, worker->session, &stream->id) !=
-        0) {
-      stream->id = -1;
-      return;
-    }
-    stream->written = stream->echoed = 0;
-    stream->opened = worker->now;
-    top_up(worker, stream);
   }
 }
 
@@ -172,41 +214,75 @@ static stream_state *find_stream(sim_worker *worker, int64_t id) {
   return NULL;
 }
 
+static void end_stream(sim_worker *worker, stream_state *stream) {
+  sim_load *load = worker->load;
+  uint64_t all =
+      load->config.mode == SIM_LOAD_UPLOAD ? stream->answer : stream->done;
+
+  if (load->config.size == 0 || all != load->config.size) {
+    ++load->wrong;
+  }
+  if (counting(worker)) {
+    ++load->streams;
+    sim_histogram_add(&load->times, worker->now - stream->opened);
+  }
+  stream->id = -1;
+}
+
+/* Whether |data| is what |expected| repeats, from |at| on. */
+static int repeats(const uint8_t *data, size_t len, const uint8_t *expected,
+                   uint64_t at, size_t period) {
+  size_t n, done;
+
+  for (done = 0; done < len; done += n) {
+    n = len - done < PERIOD ? len - done : PERIOD;
+    if (memcmp(data + done, expected + (at + done) % period, n) != 0) {
+      return 0;
+    }
+  }
+  return 1;
+}
+
+static void take_answer(sim_worker *worker, stream_state *stream,
+                        const uint8_t *data, size_t len) {
+  size_t i;
+
+  for (i = 0; i < len; ++i) {
+    if (data[i] < '0' || data[i] > '9' || stream->answer > UINT64_MAX / 20) {
+      ++worker->load->wrong;
+      return;
+    }
+    stream->answer = 10 * stream->answer + (uint64_t)(data[i] - '0');
+  }
+}
+
 static void on_stream_data(sim_client *client, int64_t id, const uint8_t *data,
                            size_t len, int fin, void *user) {
   sim_worker *worker = user;
-  sim_load *load = worker->load;
+  sim_load_mode mode = worker->load->config.mode;
   stream_state *stream;
-  size_t n, done = 0;
 
   (void)client;
   if (worker->streams == NULL || (stream = find_stream(worker, id)) == NULL) {
     return;
   }
-  while (done < len) {
-    n = len - done < PERIOD ? len - done : PERIOD;
-    if (memcmp(data + done, pattern + (stream->echoed + done) % PERIOD, n) !=
-        0) {
-      ++load->wrong;
+  if (mode == SIM_LOAD_UPLOAD) {
+    take_answer(worker, stream, data, len);
+  } else {
+    worker->load->wrong += !repeats(
+        data, len, mode == SIM_LOAD_DOWNLOAD ? source : pattern, stream->done,
+        mode == SIM_LOAD_DOWNLOAD ? SOURCE_PERIOD : PERIOD);
+    progress(worker, stream, len);
+  }
+  if (fin) {
+    if (mode == SIM_LOAD_UPLOAD) {
+      /* The server has them all, whatever it has yet to acknowledge. */
+      progress(worker, stream, stream->written - stream->done);
     }
-    done += n;
-  }
-  stream->echoed += len;
-  if (counting(worker)) {
-    load->octets_echoed += len;
-  }
-  if (!fin) {
+    end_stream(worker, stream);
+  } else if (mode == SIM_LOAD_STREAM) {
     top_up(worker, stream);
-    return;
   }
-  if (load->config.size == 0 || stream->echoed != load->config.size) {
-    ++load->wrong;
-  }
-  if (counting(worker)) {
-    ++load->streams_echoed;
-    sim_histogram_add(&load->times, worker->now - stream->opened);
-  }
-  stream->id = -1;
 }
 
 /* Datagrams */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a load does with its clients, and what it counts: handshakes, streams
- * echoed, datagrams echoed.  Free of I/O like the client: the load generator
- * runs it over real sockets, the tests over the virtual network.
+ * What a load does with its clients, and what it counts: handshakes, sessions,
+ * streams and datagrams, all by what came back.  Free of I/O like the client:
+ * the load generator runs it over real sockets, the tests over the virtual
+ * network.
  *
  * One sim_load holds what all of its workers have in common; one sim_worker is
  * the user of one sim_client.
@@ -18,8 +19,16 @@ typedef enum sim_load_mode {
   SIM_LOAD_HANDSHAKES,
   /* Until the session is accepted; then close. */
   SIM_LOAD_SESSIONS,
+  /* Sessions that are there and do nothing. */
+  SIM_LOAD_IDLE,
   /* Octets to and fro on bidi streams. */
   SIM_LOAD_STREAM,
+  /* Octets to a server that answers each bidi stream, after its end, with
+     their number in decimal; those count that it has acknowledged. */
+  SIM_LOAD_UPLOAD,
+  /* Octets from a server that answers the end of each bidi stream with them:
+     octet i is i modulo 251. */
+  SIM_LOAD_DOWNLOAD,
   /* Datagrams to and fro. */
   SIM_LOAD_DATAGRAMS
 } sim_load_mode;
@@ -32,9 +41,11 @@ typedef struct sim_load_config {
   int raw;
   /* Streams of each worker at a time. */
   size_t streams;
-  /* Octets of a datagram (at least 16); of a stream, 0: it never ends. */
+  /* Octets of a datagram (at least 16); of a stream, 0: it never ends.  In a
+     download the server says how many, and this is checked. */
   size_t size;
-  /* Closed loop: datagrams, or octets of one stream, in flight at a time. */
+  /* Closed loop: datagrams, or octets of one stream, in flight at a time.
+     Nothing to a download. */
   size_t window;
   /* Open loop: nanoseconds between two datagrams of one worker; 0: closed. */
   uint64_t interval;
@@ -53,8 +64,9 @@ typedef struct sim_load {
   /* Connections that ended otherwise than by us. */
   uint64_t failures;
   sim_closed last_failure;
-  uint64_t octets_echoed;
-  uint64_t streams_echoed;
+  /* Echoed, acknowledged or come; the streams to their ends. */
+  uint64_t octets;
+  uint64_t streams;
   uint64_t datagrams_offered;
   uint64_t datagrams_echoed;
   /* Never left: the client's queue was full (open loop). */
