@@ -6,8 +6,8 @@
 //     [--server-command 'PROGRAM ARGUMENTS']
 //
 // --server, --client and --only may be given several times.  "options" is no
-// client: it stands for the cases about options, errors and signals.  One line
-// a case; the last line is "N passed, N failed".  Exit code 0: all passed.
+// client: it stands for the cases about options, errors, signals and load.  One
+// line a case; the last line is "N passed, N failed".  Exit code 0: all passed.
 
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
