@@ -71,51 +71,90 @@ static int set_aside(web_store *s, const char *name) {
   return 0;
 }
 
-static int web_load(cm_store *store, uint8_t *dest, size_t destlen,
-                    size_t *len) {
-  web_store *s = (web_store *)store;
-  int found = 0, bad = 0, rv = 0;
+/* Whether there is something that was set aside. */
+static int has_bad(web_store *s, int *found) {
+  char bad[32];
+  size_t len;
+  int rv = 0;
 
-  s->seq = 0;
-  s->newest = 1;
+  *found = 0;
+  for (int i = 0; i < 2 && rv == 0; i++) {
+    snprintf(bad, sizeof(bad), "%s.bad", slot_names[i]);
+    rv = read_file(s, bad, &len);
+    *found |= rv == 0 && len != SIZE_MAX;
+  }
+  return rv;
+}
+
+/* Reads both slots; the state of the newest is copied to |dest|.  |bad| is
+   which do not pass their check, |*there| how many there are at all. */
+static int read_slots(web_store *s, uint8_t *dest, size_t destlen, size_t *len,
+                      int bad[2], int *there) {
   for (int i = 0; i < 2; i++) {
     const uint8_t *body;
     uint64_t seq;
     size_t n;
+    int rv = read_file(s, slot_names[i], &n);
 
-    rv = read_file(s, slot_names[i], &n);
     if (rv != 0) {
-      goto done;
+      return rv;
     }
     if (n == SIZE_MAX) {
       continue;
     }
+    ++*there;
     rv = n > SLOT_MAX ? CM_ERR_STORE_BAD
                       : cm_store_unseal(s->buffer, n, s->key, &seq, &body, &n);
     if (rv == CM_ERR_STORE_BAD) {
-      bad = 1;
-      rv = set_aside(s, slot_names[i]);
-    } else if (rv == 0 && (!found || seq > s->seq)) {
+      bad[i] = 1;
+    } else if (rv != 0) {
+      return rv;
+    } else if (seq > s->seq) {
       if (n > destlen) {
-        rv = CM_ERR_NOBUF;
-        goto done;
+        return CM_ERR_NOBUF;
       }
       memcpy(dest, body, n);
       *len = n;
       s->seq = seq;
       s->newest = i;
-      found = 1;
-    }
-    if (rv != 0) {
-      goto done;
     }
   }
-  s->loaded = 1;
-  if (bad && !found) {
+  return 0;
+}
+
+static int web_load(cm_store *store, uint8_t *dest, size_t destlen,
+                    size_t *len) {
+  web_store *s = (web_store *)store;
+  int bad[2] = {0, 0}, there = 0, aside = 0, rv;
+
+  s->seq = 0;
+  s->newest = 1;
+  rv = read_slots(s, dest, destlen, len, bad, &there);
+  if (rv == 0) {
+    rv = has_bad(s, &aside);
+  }
+  if (rv == 0 && bad[0] && there == 1 && !aside) {
+    /* The first save of all was cut off: nobody has heard of what it was, and
+       the next one goes to the same place. */
+    bad[0] = 0;
+  }
+  for (int i = 0; i < 2 && rv == 0; i++) {
+    if (bad[i]) {
+      aside = 1;
+      rv = set_aside(s, slot_names[i]);
+    }
+  }
+  if (rv == 0) {
+    s->loaded = 1;
+  }
+  if (rv == 0 && s->seq == 0 && aside) {
+    /* Also at the next start: nobody is given a new identity by accident. */
+    snprintf(
+        s->base.message, sizeof(s->base.message),
+        "what the state folder holds did not pass its check, and is now "
+        "*.bad there; restore a copy, or delete those files to begin anew");
     rv = CM_ERR_STORE_BAD;
   }
-
-done:
   explicit_bzero(s->buffer, sizeof(s->buffer));
   return rv;
 }

@@ -28,6 +28,9 @@ EM_JS(int, js_size, (const char *name), {
 EM_JS(void, js_flip, (const char *name, int bit), {
   Module.testStore.flip(UTF8ToString(name), bit);
 });
+EM_JS(void, js_remove, (const char *name), {
+  Module.testStore.remove(UTF8ToString(name));
+});
 EM_JS(void, js_cut, (const char *name, int size), {
   Module.testStore.cut(UTF8ToString(name), size);
 });
@@ -195,6 +198,17 @@ static void test_bad(void **state) {
   assert_int_equal(cm_store_load(store, body, sizeof(body), &len),
                    CM_ERR_STORE_BAD);
   assert_int_equal(store->bad, 2);
+  close_store(store);
+  /* However often it is tried, until somebody says otherwise. */
+  store = open_store();
+  assert_int_equal(cm_store_load(store, body, sizeof(body), &len),
+                   CM_ERR_STORE_BAD);
+  assert_non_null(strstr(store->message, "to begin anew"));
+  close_store(store);
+  js_remove("state.0.bad");
+  js_remove("state.1.bad");
+  store = open_store();
+  assert_string_equal(load(store), "");
   save(store, "anew");
   close_store(store);
   assert_stored("anew");
@@ -219,6 +233,25 @@ static void test_key_cut_off(void **state) {
   save(store, "one");
   close_store(store);
   assert_stored("one");
+}
+
+/* The first save of all, cut off: there was nothing before it, and nobody has
+   heard of what it was. */
+static void test_first_cut_off(void **state) {
+  cm_store *store = open_store();
+
+  (void)state;
+  assert_string_equal(load(store), "");
+  save(store, "one");
+  close_store(store);
+  js_cut("state.0", 30);
+  assert_stored("");
+  store = open_store();
+  assert_string_equal(load(store), "");
+  assert_int_equal(store->bad, 0);
+  save(store, "again");
+  close_store(store);
+  assert_stored("again");
 }
 
 static int no_random(void *user, uint8_t *dest, size_t len) {
@@ -371,6 +404,7 @@ int main(void) {
       FOLDER(test_bit_flips),     IN_PLACE(test_bit_flips),
       FOLDER(test_bad),           IN_PLACE(test_bad),
       IN_PLACE(test_key_cut_off), IN_PLACE(test_order),
+      FOLDER(test_first_cut_off), IN_PLACE(test_first_cut_off),
       IN_PLACE(test_torn),        FOLDER(test_exceptions),
       FOLDER(test_random_fails),  FOLDER(test_none),
       IN_PLACE(test_none),

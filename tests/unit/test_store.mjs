@@ -3,7 +3,7 @@
  * The stores that the C tests of store_web.c and journal_web.c run over: a real
  * folder, or OPFS's way of writing in place on a disk of memory.
  */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openNodeStore } from '../../scripts/node-store.mjs';
@@ -98,6 +98,12 @@ export class TestStore {
     const octets = new Uint8Array(size);
     octets.set((this.read(name) ?? new Uint8Array()).subarray(0, size));
     this.#write(name, octets);
+  }
+
+  /** @param {string} name */
+  remove(name) {
+    if (this.#folder) unlinkSync(this.#path(name));
+    else this.disk.files.set(name, new Uint8Array());
   }
 
   /** @param {string} name of what all functions throw from now on; '': nothing */

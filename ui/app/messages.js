@@ -74,7 +74,9 @@ export function explain(code, text, options, permissions = {}) {
       return {
         title: 'The certificates and the identity cannot be had',
         ways: [sentence(text), 'Press Start to try again, or serve without them: with a new identity, and'
-          + ' certificates that end with this run.'],
+          + ' certificates that end with this run.',
+        'If what was kept is damaged, it is put aside and nothing is served in its place. To begin anew, with a new'
+          + ' identity, delete this app’s data in the browser’s settings.'],
         action: { label: 'Start with nothing kept', options: { ephemeral: true } },
       };
     case 'no-direct-sockets':
