@@ -188,7 +188,8 @@ else
 # What a test puts in the place of the C library's functions.
 comma := ,
 WRAP := malloc calloc realloc free strdup
-WRAPPING := $(B)/tests/sim/torture_posix_test $(B)/server/nomem_posix_test
+WRAPPING := $(B)/tests/sim/torture_posix_test \
+  $(B)/tests/sim/torture_swap_posix_test $(B)/server/nomem_posix_test
 $(B)/tests/sim/torture_posix_test: WRAP += openat open read pread write fsync \
   close renameat rename unlinkat fstat flock mkdir
 
