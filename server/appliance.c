@@ -33,7 +33,8 @@ const char *appliance_strerror(int error) {
 }
 
 void appliance_emit(appliance *a, cJSON *event) {
-  if (event && a->on_event) {
+  /* One that memory did not suffice for is nobody's. */
+  if (a->on_event && cJSON_HasObjectItem(event, "type")) {
     a->on_event(a->user, event);
   }
   cJSON_Delete(event);
