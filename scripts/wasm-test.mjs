@@ -28,6 +28,9 @@ const options = {
     /** @param {{ ENV: Record<string, string | undefined> }} module */
     (module) => {
       module.ENV.CMOCKA_MESSAGE_OUTPUT = process.env.CMOCKA_MESSAGE_OUTPUT;
+      if (process.env.SIM_SEEDS) {
+        module.ENV.SIM_SEEDS = process.env.SIM_SEEDS;
+      }
     },
   ],
 };
