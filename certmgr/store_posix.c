@@ -238,7 +238,7 @@ static int posix_load(cm_store *store, uint8_t *dest, size_t destlen,
     /* Also at the next start: nobody is given a new identity by accident. */
     tell(s,
          "%s: what is stored did not pass its check, and is now *.bad; restore "
-         "a copy, or begin anew: rm '%s'/*.bad",
+         "a copy of the folder, or begin anew: rm '%s'/*.bad",
          s->path, s->path);
     rv = CM_ERR_STORE_BAD;
   }
@@ -338,7 +338,11 @@ static int open_key(posix_store *s, const cm_random *random) {
     return replace_file(s, "key", s->key, sizeof(s->key));
   }
   if (rv == 0 && len != sizeof(s->key)) {
-    tell(s, "%s/key is damaged", s->path);
+    tell(
+        s,
+        "%s/key is damaged; restore a copy of the folder, or begin anew: rm -r "
+        "'%s'",
+        s->path, s->path);
     rv = CM_ERR_STORE_BAD;
   }
   if (rv == 0) {

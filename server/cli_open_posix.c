@@ -36,8 +36,8 @@ static const char *hint_of(int error) {
     return ": give each server its own with --state DIR, or --ephemeral to "
            "keep nothing";
   case CM_ERR_STORE_BAD:
-    return ": put a copy of the folder in its place, if there is one; or move "
-           "it away to begin anew, and \"fortnight identity --restore\"";
+    return "; \"fortnight identity --restore\" gives a new state the identity "
+           "of a backup";
   case CM_ERR_STORE:
     return "; mend that, or choose another folder with --state DIR";
   default:
@@ -132,24 +132,7 @@ static int choose_state(serve_host *h) {
   return 0;
 }
 
-/* Whether |name| is in the state folder. */
-static int is_there(const serve_host *h, const char *name) {
-  char path[SERVE_PATH_MAX + 32];
-
-  snprintf(path, sizeof(path), "%s/%s", h->state_path, name);
-  return access(path, F_OK) == 0;
-}
-
-/* All that there was has been set aside, by a process before this one.  Who
-   starts servers again and again would otherwise have a new identity by now,
-   and nobody would know. */
-static int is_lost(const serve_host *h) {
-  return !is_there(h, "state.0") && !is_there(h, "state.1") &&
-         (is_there(h, "state.0.bad") || is_there(h, "state.1.bad"));
-}
-
 static int open_state(serve_host *h) {
-  char message[SERVE_PATH_MAX + 64];
   cm_store *posix;
   int rv;
 
@@ -167,12 +150,7 @@ static int open_state(serve_host *h) {
     return HOST_EXIT_STATE;
   }
   rv = cm_store_open_posix(&posix, h->state_path, &cm_random_system);
-  if (rv == 0 && is_lost(h)) {
-    rv = CM_ERR_STORE_BAD;
-    snprintf(message, sizeof(message), "all of the state in %s was damaged",
-             h->state_path);
-    (void)refuse_state(rv, message);
-  } else if (rv == 0) {
+  if (rv == 0) {
     rv = cm_store_open_thread_posix(&h->store, posix);
     if (rv != 0) {
       (void)refuse_state(rv, "");
@@ -305,6 +283,11 @@ static int open_hooks(serve_host *h) {
 static int open_signals(serve_host *h) {
   sigset_t set;
 
+  /* Who read the log may go at any time: that ends no server. */
+  if (signal(SIGPIPE, SIG_IGN) == SIG_ERR) {
+    cli_complain("SIGPIPE cannot be ignored: %s", strerror(errno));
+    return HOST_EXIT_INTERNAL;
+  }
   sigemptyset(&set);
   sigaddset(&set, SIGINT);
   sigaddset(&set, SIGTERM);

@@ -384,7 +384,15 @@ static int open_appliance(serve_host *h) {
   }
   host_now(&t);
   rv = appliance_new(&h->appliance, &config, &t);
-  return rv == 0 ? 0 : serve_fail(h, rv);
+  if (rv != 0) {
+    return serve_fail(h, rv);
+  }
+  if (h->store && h->store->bad > 0) {
+    serve_log("warning",
+              "%u of 2 copies of the state was damaged, and is set aside in %s",
+              h->store->bad, h->state_path);
+  }
+  return 0;
 }
 
 int cli_serve(const cli_options *options) {

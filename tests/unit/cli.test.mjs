@@ -330,13 +330,39 @@ test('a state folder that is refused, and mended as it says', async (t) => {
   assert.deepEqual(hexes(third.ready), hexes(first.ready));
   assert.ok(existsSync(join(state, 'state.0.bad')));
   assert.equal(await third.stop(), 0);
+  assert.ok(third.log.some((line) => line.includes('warning: 1 of 2 copies of the state was damaged, and is set aside')),
+    third.log.join('\n'));
   damage('state.0');
   damage('state.1');
-  refuses(7, /did not pass its check.*: put a copy of the folder in its place/,
-    ['serve', '--port', '0', '--state', state]);
   // However often a supervisor tries: no new identity behind anybody's back.
-  refuses(7, /all of the state .* was damaged: put a copy of the folder in its place/,
-    ['serve', '--port', '0', '--state', state]);
+  for (let i = 0; i < 2; i += 1) {
+    const { stderr } = refuses(7, /did not pass its check.*: rm '[^']+'\/\*\.bad; "fortnight identity --restore"/,
+      ['serve', '--port', '0', '--state', state]);
+    assert.equal(stderr.match(/restore a copy/g)?.length, 1);
+  }
+  // Until somebody says so.
+  assert.equal(spawnSync('/bin/sh', ['-c', `rm '${state}'/*.bad`]).status, 0);
+  const fourth = await serve(t, '--state', state);
+  assert.notEqual(fourth.ready.identity, first.ready.identity);
+  assert.equal(await fourth.stop(), 0);
+});
+
+test('a server outlives whoever read its log', async (t) => {
+  const child = spawn(PROGRAM, ['serve', '--port', '0', '--ephemeral', '--http', 'off'],
+    { stdio: ['ignore', 'pipe', 'pipe'], env: ENV, cwd: scratch });
+  t.after(() => child.kill('SIGKILL'));
+  const closed = once(child, 'exit');
+  const { value } = await createInterface({ input: child.stdout })[Symbol.asyncIterator]().next();
+  const { control } = JSON.parse(value.slice('ready '.length));
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.destroy();
+    if (!stream.closed) await once(stream, 'close');
+  }
+  // Each writes to the log.
+  does(['rotate', '--force', '--control', control]);
+  does(['revoke', '--control', control]);
+  does(['stop', '--control', control]);
+  assert.deepEqual(await closed, [0, null]);
 });
 
 test('the state folder if nobody says', async (t) => {
