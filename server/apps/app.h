@@ -16,7 +16,8 @@ typedef struct app {
   const char *path;
   /* The protocols that it speaks (draft-ietf-webtrans-http3 section 3.3) in an
      array that ends with NULL, or NULL; wt_session_protocol() tells which the
-     client liked best.  A client that offers none of them is served too. */
+     client liked best.  At most 250 printable characters of ASCII each.  A
+     client that offers none of them is served too. */
   const char *const *protocols;
   void *user;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Streams of an HTTP/3 connection: which are nghttp3's, which WebTransport's.
-   Requests and responses: request.c. */
+   Requests: request.c. */
 #include "server/http3/frame_guard.h"
 #include "server/http3/h3_internal.h"
 #include "server/varint.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What h3.c and request.c share; nobody else includes it. */
+/* What the files of HTTP/3 share; nobody else includes it. */
 #ifndef SERVER_HTTP3_H3_INTERNAL_H
 #define SERVER_HTTP3_H3_INTERNAL_H
 
@@ -52,6 +52,14 @@ void h3_request_on_abort(h3_conn *h3, int64_t stream_id);
 void h3_request_on_reset(h3_conn *h3, quic_stream *quic);
 
 void h3_request_free(h3_request *request);
+
+/* NULL if there is none. */
+quic_stream *h3_find_stream(h3_conn *h3, int64_t stream_id);
+h3_request *h3_find_request(h3_conn *h3, int64_t stream_id);
+
+/* The header section is there: answers it, or lets it wait for the peer's
+   SETTINGS.  0 or QUIC_ERR_*. */
+int h3_answer(h3_request *request);
 
 /* Octets of |stream_id| are no longer wanted: its header section is too large,
    which is answered, or its body. */

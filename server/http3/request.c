@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Requests and responses: the callbacks of nghttp3. */
+/* Requests: the callbacks of nghttp3.  What they are answered: response.c. */
 #include "server/http3/h3_internal.h"
 
 #include "certmgr/random.h"
 #include "server/webtransport/wt_conn.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define QPACK_TABLE 4096
@@ -15,7 +13,6 @@
    4.2.2). */
 #define FIELD_OVERHEAD 32
 #define AVAILABLE_PROTOCOLS "wt-available-protocols"
-#define ALLOW "GET, HEAD"
 
 static void *allocate(h3_conn *h3, size_t len) {
   const ngtcp2_mem *mem = quic_conn_mem(h3->conn);
@@ -29,7 +26,7 @@ static void release(h3_conn *h3, void *ptr) {
   mem->free(ptr, mem->user_data);
 }
 
-static quic_stream *find_stream(h3_conn *h3, int64_t stream_id) {
+quic_stream *h3_find_stream(h3_conn *h3, int64_t stream_id) {
   return ngtcp2_conn_get_stream_user_data2(quic_conn_ngtcp2(h3->conn),
                                            stream_id);
 }
@@ -58,7 +55,7 @@ void h3_request_free(h3_request *request) {
   release(h3, request);
 }
 
-static h3_request *find_request(h3_conn *h3, int64_t stream_id) {
+h3_request *h3_find_request(h3_conn *h3, int64_t stream_id) {
   h3_request *request = h3->requests;
 
   while (request && request->stream_id != stream_id) {
@@ -68,7 +65,7 @@ static h3_request *find_request(h3_conn *h3, int64_t stream_id) {
 }
 
 void h3_request_on_abort(h3_conn *h3, int64_t stream_id) {
-  h3_request *request = find_request(h3, stream_id);
+  h3_request *request = h3_find_request(h3, stream_id);
 
   if (request) {
     request->waiting = 0;
@@ -79,7 +76,7 @@ void h3_request_on_abort(h3_conn *h3, int64_t stream_id) {
 }
 
 void h3_request_on_reset(h3_conn *h3, quic_stream *quic) {
-  h3_request *request = find_request(h3, quic->id);
+  h3_request *request = h3_find_request(h3, quic->id);
 
   h3_request_on_abort(h3, quic->id);
   if (!request || !request->responded) {
@@ -87,166 +84,6 @@ void h3_request_on_reset(h3_conn *h3, quic_stream *quic) {
     quic_stream_reset(quic, NGHTTP3_H3_REQUEST_CANCELLED);
     nghttp3_conn_shutdown_stream_write(h3->nghttp3, quic->id);
   }
-}
-
-/* ---- Response ---- */
-
-static nghttp3_ssize read_body(nghttp3_conn *nghttp3, int64_t stream_id,
-                               nghttp3_vec *vec, size_t veccnt,
-                               uint32_t *pflags, void *user_data,
-                               void *stream_user_data) {
-  h3_request *request = stream_user_data;
-  ngtcp2_vec out[H3_PULL_VECS];
-  size_t i, n, len = 0;
-  (void)nghttp3;
-  (void)stream_id;
-  (void)user_data;
-
-  n = send_queue_peek(&request->body, out,
-                      veccnt < H3_PULL_VECS ? veccnt : H3_PULL_VECS);
-  for (i = 0; i < n; ++i) {
-    vec[i].base = out[i].base;
-    vec[i].len = out[i].len;
-    len += out[i].len;
-  }
-  send_queue_sent(&request->body, len);
-  if (request->body.pending == 0 && request->body_fin) {
-    *pflags |= NGHTTP3_DATA_FLAG_EOF;
-  } else if (n == 0) {
-    return NGHTTP3_ERR_WOULDBLOCK;
-  }
-  return (nghttp3_ssize)n;
-}
-
-int h3_request_write(h3_request *request, const uint8_t *data, size_t len,
-                     int fin) {
-  h3_conn *h3 = request->h3;
-
-  if (send_queue_append(&request->body, data, len, quic_conn_mem(h3->conn)) !=
-      0) {
-    return QUIC_ERR_NOMEM;
-  }
-  request->body_fin = request->body_fin || fin;
-  nghttp3_conn_resume_stream(h3->nghttp3, request->stream_id);
-  quic_conn_wake(h3->conn);
-  return 0;
-}
-
-static nghttp3_nv field(const char *name, const char *value) {
-  nghttp3_nv nv;
-
-  nv.name = (const uint8_t *)name;
-  nv.namelen = strlen(name);
-  nv.value = (const uint8_t *)value;
-  nv.valuelen = strlen(value);
-  nv.flags = NGHTTP3_NV_FLAG_NONE;
-  return nv;
-}
-
-int h3_respond(h3_request *request, int status, const h3_field *fields,
-               size_t nfields, int open) {
-  h3_conn *h3 = request->h3;
-  const nghttp3_data_reader reader = {read_body};
-  nghttp3_nv nva[2 + H3_FIELDS_MAX];
-  size_t n = 0, i;
-  char text[16];
-  int rv;
-
-  snprintf(text, sizeof(text), "%03d", status);
-  nva[n++] = field(":status", text);
-  nva[n++] = field("server", "fortnight");
-  for (i = 0; i < nfields && i < H3_FIELDS_MAX; ++i) {
-    nva[n++] = field(fields[i].name, fields[i].value);
-  }
-  request->responded = 1;
-  rv = nghttp3_conn_submit_response(h3->nghttp3, request->stream_id, nva, n,
-                                    open ? &reader : NULL);
-  if (rv != 0) {
-    return h3_fail(h3, rv);
-  }
-  quic_conn_wake(h3->conn);
-  return 0;
-}
-
-void h3_request_abort(h3_request *request, uint64_t error_code) {
-  h3_conn *h3 = request->h3;
-  quic_stream *stream = find_stream(h3, request->stream_id);
-
-  if (stream) {
-    quic_stream_stop_sending(stream, error_code);
-    quic_stream_reset(stream, error_code);
-    nghttp3_conn_shutdown_stream_write(h3->nghttp3, request->stream_id);
-  }
-}
-
-/* ---- Request ---- */
-
-static int is_method(const h3_request *request, const char *method) {
-  return strcmp(request->method, method) == 0;
-}
-
-/* The response to HEAD has the fields of that to GET, and no content
-   (RFC 9110 section 9.3.2). */
-static int answer_get(h3_request *request) {
-  h3_conn *h3 = request->h3;
-  h3_field fields[] = {{"content-type", "text/plain; charset=utf-8"},
-                       {"content-length", NULL}};
-  char *body = NULL, length[24];
-  size_t len = 0;
-  int status, open, rv;
-
-  status = h3->service->get(h3->service->user, request->path, &body, &len,
-                            &fields[0].value);
-  snprintf(length, sizeof(length), "%zu", len);
-  fields[1].value = length;
-  open = len && !is_method(request, "HEAD");
-  rv = h3_respond(request, status, fields, 2, open);
-  if (rv == 0 && open) {
-    rv = h3_request_write(request, (const uint8_t *)body, len, 1);
-  }
-  free(body);
-  return rv;
-}
-
-/* A response without content. */
-static int answer_shortly(h3_request *request, int status) {
-  static const h3_field fields[] = {{"content-length", "0"}, {"allow", ALLOW}};
-
-  return h3_respond(request, status, fields, status == 405 ? 2 : 1, 0);
-}
-
-static int is_webtransport(const h3_request *request) {
-  return is_method(request, "CONNECT") && request->protocol &&
-         (strcmp(request->protocol, "webtransport") == 0 ||
-          strcmp(request->protocol, "webtransport-h3") == 0);
-}
-
-static int answer(h3_request *request) {
-  h3_conn *h3 = request->h3;
-
-  if (request->responded) {
-    return 0;
-  }
-  if (request->malformed || !request->method) {
-    return answer_shortly(request, 400);
-  }
-  if (is_webtransport(request)) {
-    if (!h3->settings_received) {
-      request->waiting = 1;
-      return 0;
-    }
-    return wt_conn_connect(h3->wt, request);
-  }
-  /* What waits for a session with this ID waits in vain. */
-  wt_conn_refuse(h3->wt, (uint64_t)request->stream_id);
-  if (is_method(request, "CONNECT")) {
-    return answer_shortly(request, 501);
-  }
-  if (!request->path ||
-      (!is_method(request, "GET") && !is_method(request, "HEAD"))) {
-    return answer_shortly(request, 405);
-  }
-  return answer_get(request);
 }
 
 static void set_excessive(h3_request *request) {
@@ -265,37 +102,12 @@ int h3_stop_excessive(h3_conn *h3) {
   for (request = h3->requests; request && rv == 0; request = next) {
     next = request->next;
     if (request->excessive) {
-      quic_stream *quic = find_stream(h3, request->stream_id);
+      quic_stream *quic = h3_find_stream(h3, request->stream_id);
 
       request->excessive = 0;
       rv = quic ? h3_request_stop(h3, quic) : 0;
     }
   }
-  return rv;
-}
-
-int h3_request_stop(h3_conn *h3, quic_stream *quic) {
-  h3_request *request = find_request(h3, quic->id);
-  int rv;
-
-  rv = nghttp3_conn_shutdown_stream_read(h3->nghttp3, quic->id);
-  if (rv != 0) {
-    return h3_fail(h3, rv);
-  }
-  if (request && request->session) {
-    /* Trailers, and too long. */
-    h3_request_abort(request, NGHTTP3_H3_EXCESSIVE_LOAD);
-    wt_session_on_abort(request->session);
-    return 0;
-  }
-  if (request && !request->responded) {
-    wt_conn_refuse(h3->wt, (uint64_t)request->stream_id);
-    request->waiting = 0;
-    rv = answer_shortly(request, 431);
-  }
-  /* There is a response, and no need for the rest of the request (RFC 9114
-     section 4.1). */
-  quic_stream_stop_sending(quic, NGHTTP3_H3_NO_ERROR);
   return rv;
 }
 
@@ -412,7 +224,7 @@ static int on_end_headers(nghttp3_conn *nghttp3, int64_t stream_id, int fin,
   (void)fin;
   (void)user_data;
 
-  return request->excessive ? 0 : result(answer(request));
+  return request->excessive ? 0 : result(h3_answer(request));
 }
 
 static int on_data(nghttp3_conn *nghttp3, int64_t stream_id,
@@ -426,7 +238,7 @@ static int on_data(nghttp3_conn *nghttp3, int64_t stream_id,
     return result(
         send_queue_append(&request->early, data, len, quic_conn_mem(h3->conn)));
   }
-  quic_conn_consume(h3->conn, find_stream(h3, stream_id), len);
+  quic_conn_consume(h3->conn, h3_find_stream(h3, stream_id), len);
   if (!request) {
     return 0;
   }
@@ -451,7 +263,7 @@ static int on_deferred_consume(nghttp3_conn *nghttp3, int64_t stream_id,
   (void)nghttp3;
   (void)stream_user_data;
 
-  quic_conn_consume(h3->conn, find_stream(h3, stream_id), consumed);
+  quic_conn_consume(h3->conn, h3_find_stream(h3, stream_id), consumed);
   return 0;
 }
 
@@ -507,7 +319,7 @@ static int on_stop_sending(nghttp3_conn *nghttp3, int64_t stream_id,
                            uint64_t error_code, void *user_data,
                            void *stream_user_data) {
   h3_conn *h3 = user_data;
-  quic_stream *stream = find_stream(h3, stream_id);
+  quic_stream *stream = h3_find_stream(h3, stream_id);
   (void)nghttp3;
   (void)stream_user_data;
 
@@ -521,7 +333,7 @@ static int on_reset_stream(nghttp3_conn *nghttp3, int64_t stream_id,
                            uint64_t error_code, void *user_data,
                            void *stream_user_data) {
   h3_conn *h3 = user_data;
-  quic_stream *stream = find_stream(h3, stream_id);
+  quic_stream *stream = h3_find_stream(h3, stream_id);
   (void)nghttp3;
   (void)stream_user_data;
 
@@ -545,7 +357,8 @@ static int go_on(h3_request *request) {
     } else if (request->session_closed) {
       h3_request_abort(request, NGHTTP3_H3_MESSAGE_ERROR);
     }
-    quic_conn_consume(h3->conn, find_stream(h3, request->stream_id), vec.len);
+    quic_conn_consume(h3->conn, h3_find_stream(h3, request->stream_id),
+                      vec.len);
     send_queue_sent(&request->early, vec.len);
     send_queue_acked(&request->early, vec.len, quic_conn_mem(h3->conn));
   }

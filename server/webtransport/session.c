@@ -233,8 +233,12 @@ static int accept_session(h3_request *request, const char *protocol) {
   char text[PROTOCOL_MAX];
 
   fields[1].value = text;
-  if (!protocol || wt_subprotocol_write(text, sizeof(text), protocol) < 0) {
+  if (!protocol) {
     return h3_respond(request, 200, fields, 1, 1);
+  }
+  if (wt_subprotocol_write(text, sizeof(text), protocol) < 0) {
+    /* The application has one that cannot be told. */
+    return QUIC_ERR_STATE;
   }
   return h3_respond(request, 200, fields, 2, 1);
 }

@@ -30,14 +30,15 @@ static size_t length_of(const uint8_t *block) {
 static void *meter_realloc(void *old, size_t size, void *user) {
   uint8_t *block = old == NULL ? NULL : (uint8_t *)old - METER_LEN;
   size_t before = block == NULL ? 0 : length_of(block);
+  uint8_t *more;
 
-  block = realloc(block, METER_LEN + size);
-  if (block == NULL) {
+  more = realloc(block, METER_LEN + size);
+  if (more == NULL) {
     return NULL;
   }
-  memcpy(block, &size, sizeof(size));
+  memcpy(more, &size, sizeof(size));
   count(user, size, before);
-  return block + METER_LEN;
+  return more + METER_LEN;
 }
 
 static void *meter_malloc(size_t size, void *user) {
