@@ -99,7 +99,7 @@ static void test_open_and_reset(void **state) {
     sim_client_config config = sim_bare_config(bare);
     sim_peer *other = sim_bare_connect(bare);
     opener o = {bidi, 0};
-    size_t before, after = 0, second;
+    size_t after = 0, second;
     const sim_closed *closed;
     sim_client *client;
 
@@ -109,7 +109,6 @@ static void test_open_and_reset(void **state) {
     config.user = &o;
     assert_int_equal(sim_network_add_client(bare->network, &config, &client),
                      0);
-    before = bare->octets;
     for (second = 0; second < 4; ++second) {
       assert_int_equal(sim_bare_pass(bare, SIM_SECOND), 0);
       assert_true(sim_bare_echoes(bare, other, 5000));
