@@ -30,12 +30,13 @@ static served_context *context_of(appliance *a, const uint8_t *sha256) {
   return NULL;
 }
 
+/* Whether it has a key still. */
 static int is_known(const appliance *a, const uint8_t *sha256) {
   const cm_lifecycle *lc = cm_manager_lifecycle(a->certificates);
   size_t i;
 
   for (i = 0; i < CM_SLOTS; ++i) {
-    if (lc->slots[i].id &&
+    if (lc->slots[i].id && lc->slots[i].state != CM_CERT_DESTROYED &&
         memcmp(lc->slots[i].sha256, sha256, CM_HASH_LEN) == 0) {
       return 1;
     }
@@ -43,11 +44,9 @@ static int is_known(const appliance *a, const uint8_t *sha256) {
   return 0;
 }
 
-/* Remembers |tls|, and forgets those of certificates that are no more: there
-   is always a place free then, for there is one more than certificates. */
-static void remember_context(appliance *a, tls_context *tls,
-                             const uint8_t *sha256) {
-  served_context *place = context_of(a, sha256);
+/* Lets go of the contexts of certificates that are no more, for each has a copy
+   of the key. */
+static void forget_destroyed(appliance *a) {
   size_t i;
 
   for (i = 0; i < sizeof(a->contexts) / sizeof(a->contexts[0]); ++i) {
@@ -57,13 +56,23 @@ static void remember_context(appliance *a, tls_context *tls,
       tls_context_unref(c->tls);
       c->tls = NULL;
     }
-    if (!c->tls && !place) {
-      place = c;
+  }
+}
+
+/* Remembers |tls|.  There is always a place free, for there is one more than
+   certificates. */
+static void remember_context(appliance *a, tls_context *tls,
+                             const uint8_t *sha256) {
+  served_context *place = context_of(a, sha256);
+  size_t i;
+
+  forget_destroyed(a);
+  for (i = 0; i < sizeof(a->contexts) / sizeof(a->contexts[0]); ++i) {
+    if (!place && !a->contexts[i].tls) {
+      place = &a->contexts[i];
     }
   }
-  if (place->tls) {
-    tls_context_unref(place->tls);
-  }
+  tls_context_unref(place->tls);
   place->tls = tls_context_ref(tls);
   memcpy(place->sha256, sha256, CM_HASH_LEN);
 }
@@ -213,6 +222,10 @@ static void on_entry(void *user, const cm_journal_entry *entry) {
     a->on_journal(a->user, entry);
   }
   appliance_emit(a, journal_event(entry));
+  if (strcmp(entry->event, "certificate") == 0 &&
+      strcmp(entry->to, "DESTROYED") == 0) {
+    forget_destroyed(a);
+  }
   if (strcmp(entry->event, "state") == 0) {
     cJSON *event = appliance_event("state");
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "server/appliance.h"
+#include "server/appliance_internal.h"
 
 #include "tests/sim/check.h"
 
@@ -546,6 +546,40 @@ static void test_thirteen_days(void **state) {
   appliance_free(b.appliance);
 }
 
+static size_t count_contexts(const appliance *a) {
+  size_t i, n = 0;
+
+  for (i = 0; i < sizeof(a->contexts) / sizeof(a->contexts[0]); ++i) {
+    n += a->contexts[i].tls != NULL;
+  }
+  return n;
+}
+
+/* What has a copy of a key goes when that is destroyed, not with the next
+   swap. */
+static void test_keys_go(void **state) {
+  static const char *const commands[] = {
+      "{\"command\":\"rotate\",\"force\":true}", "{\"command\":\"revoke\"}"};
+  const cm_counters *counters;
+  size_t i, steps = 0;
+  bench b;
+
+  (void)state;
+  begin(&b);
+  counters = cm_manager_counters(appliance_certificates(b.appliance));
+  for (i = 0; i < 2; ++i) {
+    cJSON_Delete(command(&b, commands[i]));
+    while (counters->destroyed == i) {
+      assert_true(++steps < 200);
+      next(&b);
+    }
+    assert_int_equal(counters->destroyed, i + 1);
+    assert_int_equal(count_contexts(b.appliance), 1);
+    assert_true(appliance_is_ready(b.appliance));
+  }
+  appliance_free(b.appliance);
+}
+
 /* No randomness on the day: the swap does without, what comes after it is
    made up for later. */
 static void test_rotation_is_retried(void **state) {
@@ -770,6 +804,7 @@ int main(void) {
       cmocka_unit_test(test_forms),
       cmocka_unit_test(test_identity),
       cmocka_unit_test(test_thirteen_days),
+      cmocka_unit_test(test_keys_go),
       cmocka_unit_test(test_rotation_is_retried),
       cmocka_unit_test(test_clock_jumps),
       cmocka_unit_test(test_stop),
