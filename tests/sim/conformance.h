@@ -28,6 +28,32 @@
 
 #define ORIGIN "https://example.org"
 
+/* GET / on authority "a". */
+#define GET                                                                    \
+  "\x01\x08\x00\x00\xd1\xd7\xc1\x50\x01"                                       \
+  "a"
+
+/* :method CONNECT, :scheme https, :path /probe, :authority a, :protocol
+   webtransport */
+#define CONNECT                                                                \
+  "\x01\x27\x00\x00\xcf\xd7\x51\x06/probe\x50\x01"                             \
+  "a\x27\x02:protocol\x0cwebtransport"
+
+/* The fields of a request. */
+#define GOOD                                                                   \
+  {":method", "GET"}, {":scheme", "https"}, {":authority", "localhost:4433"},  \
+  {                                                                            \
+    ":path", "/"                                                               \
+  }
+
+#define METHOD(NAME, PATH)                                                     \
+  {                                                                            \
+    {":method", NAME}, {":scheme", "https"}, {":authority", "localhost:4433"}, \
+    {                                                                          \
+      ":path", PATH                                                            \
+    }                                                                          \
+  }
+
 typedef struct stage {
   h3_service h3;
   probe probe;
@@ -147,6 +173,74 @@ static inline void stage_end(stage *s) {
   assert_null(s->h3.conns);
   assert_true(s->world->octets_live < s->octets);
   check_world_end(s->world);
+}
+
+/* ---- For WebTransport ---- */
+
+/* The stage of each test, one after the other. */
+static stage s;
+
+static inline void begin_with_session(int64_t *psession) {
+  stage_begin(&s);
+  stage_connect(&s);
+  *psession = stage_session(&s, "/probe");
+}
+
+static inline int64_t open_stream(int64_t session, int bidi, const void *data,
+                                  size_t len, int fin) {
+  sim_client *client = s.peer->client;
+  int64_t id;
+
+  assert_int_equal(bidi ? sim_client_open_bidi(client, session, &id)
+                        : sim_client_open_uni(client, session, &id),
+                   0);
+  assert_int_equal(sim_client_stream_write(client, id, data, len, fin), 0);
+  return id;
+}
+
+/* Both directions of |id| ended with |code|; STOP_SENDING came first. */
+static inline void expect_refused(int64_t id, uint64_t code) {
+  const sim_peer_stream *stream = stage_stream(&s, id);
+
+  RUN_UNTIL(s.world, sim_is_stopped, s.peer, id);
+  assert_int_equal(stream->stopped_code, code);
+  if (ngtcp2_is_bidi_stream(id)) {
+    RUN_UNTIL(s.world, sim_is_stream_ended, s.peer, id);
+    assert_true(stream->reset);
+    assert_int_equal(stream->reset_code, code);
+    assert_true(stream->stopped_first);
+  }
+}
+
+/* ---- Tables ---- */
+
+#define ROWS(TABLE) (sizeof(TABLE) / sizeof((TABLE)[0]))
+#define TESTS_MAX 256
+
+/* A test that takes more than a row. */
+typedef struct single {
+  const char *what;
+  CMUnitTestFunction function;
+} single;
+
+static struct CMUnitTest tests[TESTS_MAX];
+static size_t ntests;
+
+/* |function| finds |row| in |*state|. */
+static inline void table_add(const char *name, CMUnitTestFunction function,
+                             const void *row) {
+  struct CMUnitTest *test = &tests[ntests++];
+
+  if (ntests > TESTS_MAX) {
+    abort();
+  }
+  test->name = name;
+  test->test_func = function;
+  test->initial_state = (void *)(uintptr_t)row;
+}
+
+static inline int table_run(const char *name) {
+  return _cmocka_run_group_tests(name, tests, ntests, NULL, NULL);
 }
 
 #endif
