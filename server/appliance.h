@@ -104,7 +104,8 @@ uint64_t appliance_deadline(const appliance *appliance);
  *
  *   {"command":"status"}
  *   {"command":"hashes"}   with "form": that form alone, as {"text"}
- *   {"command":"rotate"}   refused until the standby is READY, unless "force"
+ *   {"command":"rotate"}   refused until the standby is READY, unless "force":
+ *                          "can_force" beside the error says if that would help
  *   {"command":"revoke"}   the standby takes over, the old hash is gone
  *   {"command":"reset"}    a new epoch: every client needs a new link
  *   {"command":"identity"} {"thumbprint"}; with "backup": true, the secret too;

@@ -147,6 +147,58 @@ static int holds(void *user, const uint8_t sha256[CM_HASH_LEN]) {
 
 /* ---- Events ---- */
 
+/* The state |name|, for a person. */
+static const char *words_of(const char *name) {
+  static const struct {
+    cm_manager_state state;
+    const char *words;
+  } all[] = {
+      {CM_STATE_HEALTHY, "serving, and the next certificate is ready"},
+      {CM_STATE_NO_STANDBY,
+       "serving; the next certificate is not ready to take over yet, which is "
+       "normal for some minutes after a start and after each swap"},
+      {CM_STATE_CLOCK_SUSPECT,
+       "serving; the wall clock jumped, and is watched for an hour"},
+      {CM_STATE_STORE_FAILED,
+       "serving; the state cannot be saved, and no new certificate is put to "
+       "use until it can"},
+      {CM_STATE_GUARD, "serving a certificate that is about to run out, for "
+                       "want of another: clients with a wrong clock refuse it"},
+      {CM_STATE_EXPIRED,
+       "there is no certificate that is valid now: no client can connect"},
+      {CM_STATE_BOOTSTRAP, "no certificate is served yet"},
+      {CM_STATE_WAITING_FOR_TIME,
+       "the wall clock stands before this program was made: once it is set, "
+       "certificates are made"}};
+  size_t i;
+
+  for (i = 0; i < sizeof(all) / sizeof(all[0]); ++i) {
+    if (strcmp(cm_manager_state_name(all[i].state), name) == 0) {
+      return all[i].words;
+    }
+  }
+  return "";
+}
+
+/* The action |name| of the lifecycle, for a person. */
+static const char *deed_of(const char *name) {
+  static const struct {
+    cm_action action;
+    const char *words;
+  } all[] = {{CM_ACTION_GENERATE, "making a certificate"},
+             {CM_ACTION_PERSIST, "saving the state"},
+             {CM_ACTION_PUBLISH, "publishing the hashes"},
+             {CM_ACTION_ACTIVATE, "putting a certificate into service"}};
+  size_t i;
+
+  for (i = 0; i < sizeof(all) / sizeof(all[0]); ++i) {
+    if (strcmp(cm_action_name(all[i].action), name) == 0) {
+      return all[i].words;
+    }
+  }
+  return name;
+}
+
 /* What a person should read of |entry|; |*level| NULL if nothing. */
 static void explain(const cm_journal_entry *entry, const char **level,
                     char text[APPLIANCE_TEXT_MAX]) {
@@ -162,7 +214,7 @@ static void explain(const cm_journal_entry *entry, const char **level,
     *level = strcmp(to, "HEALTHY") == 0 || strcmp(to, "NO_STANDBY") == 0
                  ? "info"
                  : "warning";
-    snprintf(text, len, "certificates: %s (was %s)", to, from);
+    snprintf(text, len, "%s: %s", to, words_of(to));
   } else if (strcmp(entry->event, "certificate") == 0) {
     if (strcmp(to, "ACTIVE") == 0 || strcmp(to, "REVOKED") == 0 ||
         strcmp(to, "QUARANTINED") == 0) {
@@ -174,7 +226,8 @@ static void explain(const cm_journal_entry *entry, const char **level,
     snprintf(text, len, "the wall clock jumped by %" PRId64 " s", entry->value);
   } else if (strcmp(entry->event, "failed") == 0) {
     *level = "error";
-    snprintf(text, len, "%s failed, and is tried again: %s", from, more);
+    snprintf(text, len, "%s failed, and is tried again: %s", deed_of(from),
+             more);
   } else if (strcmp(entry->event, "quarantined") == 0) {
     *level = "error";
     snprintf(text, len, "certificate %" PRIu64 " is set aside: %s", entry->id,
@@ -363,6 +416,7 @@ static cJSON *carry_out(appliance *a, cm_command command) {
   cm_time now = appliance_cm_time(a);
   cm_refused refused = cm_manager_command(a->certificates, command, &now);
   char text[256];
+  cJSON *reply;
   int64_t left;
 
   a->certificates_deadline = a->now.mono;
@@ -370,14 +424,16 @@ static cJSON *carry_out(appliance *a, cm_command command) {
     return appliance_describe(a);
   }
   left = cm_manager_until(a->certificates, CM_MILESTONE_STANDBY_READY);
-  if (refused == CM_COMMAND_NOT_READY && left > 0) {
-    snprintf(text, sizeof(text),
-             "%s: it is ready in %" PRId64 " s; clients that do not know it "
-             "yet would be refused (\"force\" does it now)",
-             cm_refused_text(refused), left);
-    return appliance_refuse(text);
+  if (refused != CM_COMMAND_NOT_READY || left <= 0) {
+    return appliance_refuse(cm_refused_text(refused));
   }
-  return appliance_refuse(cm_refused_text(refused));
+  snprintf(text, sizeof(text),
+           "%s: it is ready in %" PRId64 " s; clients that do not know it yet "
+           "would be refused",
+           cm_refused_text(refused), left);
+  reply = appliance_refuse(text);
+  cJSON_AddTrueToObject(reply, "can_force");
+  return reply;
 }
 
 typedef int (*form_writer)(char *dest, size_t destlen, const cm_hashset *set);

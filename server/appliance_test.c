@@ -18,6 +18,7 @@ typedef struct bench {
   int dry;
   appliance_time now;
   size_t certificates, errors, others;
+  char info[256]; /* The last line of that level. */
   uint8_t packets[4][UDP_SEND_MAX];
   udp_datagram slots[4];
 } bench;
@@ -56,6 +57,9 @@ static void on_event(void *user, cJSON *event) {
   } else if (strcmp(type, "log") == 0 &&
              strcmp(text_of(event, "level"), "error") == 0) {
     ++b->errors;
+  } else if (strcmp(type, "log") == 0 &&
+             strcmp(text_of(event, "level"), "info") == 0) {
+    snprintf(b->info, sizeof(b->info), "%s", text_of(event, "text"));
   } else {
     ++b->others;
   }
@@ -143,7 +147,8 @@ static void check_refused(bench *b, const char *json) {
   if (!text_of(reply, "error")) {
     fail_msg("%s was not refused", json);
   }
-  assert_int_equal(cJSON_GetArraySize(reply), 1);
+  assert_int_equal(cJSON_GetArraySize(reply),
+                   cJSON_HasObjectItem(reply, "can_force") ? 2 : 1);
   cJSON_Delete(reply);
 }
 
@@ -546,6 +551,28 @@ static void test_thirteen_days(void **state) {
   appliance_free(b.appliance);
 }
 
+/* In words, and what is normal is told to be. */
+static void test_log(void **state) {
+  cJSON *reply;
+  bench b;
+
+  (void)state;
+  begin(&b);
+  assert_non_null(strstr(b.info, "NO_STANDBY: serving; "));
+  assert_non_null(strstr(b.info, "normal for some minutes"));
+  reply = command(&b, "{\"command\":\"rotate\"}");
+  assert_non_null(strstr(text_of(reply, "error"), "it is ready in "));
+  assert_true(
+      cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(reply, "can_force")));
+  cJSON_Delete(reply);
+  while (strstr(b.info, "HEALTHY") == NULL) {
+    assert_true(b.now.wall < WALL + DAY);
+    next(&b);
+  }
+  assert_non_null(strstr(b.info, "the next certificate is ready"));
+  appliance_free(b.appliance);
+}
+
 static size_t count_contexts(const appliance *a) {
   size_t i, n = 0;
 
@@ -804,6 +831,7 @@ int main(void) {
       cmocka_unit_test(test_forms),
       cmocka_unit_test(test_identity),
       cmocka_unit_test(test_thirteen_days),
+      cmocka_unit_test(test_log),
       cmocka_unit_test(test_keys_go),
       cmocka_unit_test(test_rotation_is_retried),
       cmocka_unit_test(test_clock_jumps),

@@ -204,8 +204,12 @@ int cli_control(const cli_options *o) {
     if (o->json) {
       (void)show_json(reply);
     }
-    cli_complain("%s refused: %s", cli_command_name(o->command),
-                 error[0] ? error : "the server gave no reason");
+    cli_complain(
+        "%s refused: %s%s", cli_command_name(o->command),
+        error[0] ? error : "the server gave no reason",
+        cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(reply, "can_force"))
+            ? " (--force does it now)"
+            : "");
     rv = HOST_EXIT_INTERNAL;
   } else if (rv == 0 && o->json) {
     rv = show_json(reply);

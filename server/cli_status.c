@@ -284,7 +284,7 @@ static void add_traffic(text *t, const cJSON *status) {
            (long long)number_of(counters, "handshakes_failed"));
   text_add(t, LABEL, "Running for");
   add_words(t, number_of(status, "uptime_s"));
-  text_add(t, ", %lld swaps since\n",
+  text_add(t, ", swaps since: %lld\n",
            (long long)number_of(counters, "rotations"));
 }
 

@@ -55,7 +55,7 @@ static const char healthy_text[] =
     "\n"
     "Sessions     2 open, 7 since the start\n"
     "Handshakes   9 completed, 1 failed\n"
-    "Running for  2 hours 1 minute, 3 swaps since\n"
+    "Running for  2 hours 1 minute, swaps since: 3\n"
     "Refused by   2026-11-22 14:50 UTC: a Chromium client refused it (3 "
     "times)\n"
     "             2026-11-22 14:51 UTC: once\n"
@@ -105,7 +105,7 @@ static void test_in_trouble(void **state) {
       "\n"
       "Sessions     0 open, 0 since the start\n"
       "Handshakes   0 completed, 0 failed\n"
-      "Running for  0 seconds, 0 swaps since\n"
+      "Running for  0 seconds, swaps since: 0\n"
       "Journal      cannot be written\n");
 }
 

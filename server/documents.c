@@ -263,7 +263,9 @@ static const char *warning_of(cm_manager_state state) {
   case CM_STATE_CLOCK_SUSPECT:
     return "the wall clock jumped, and is not trusted yet";
   case CM_STATE_NO_STANDBY:
-    return "there is no standby that is ready to take over";
+    return "the next certificate is not ready to take over, which is normal "
+           "for "
+           "some minutes after a start and after each swap";
   case CM_STATE_HEALTHY:
     break;
   }
