@@ -9,7 +9,8 @@
  *       [--seconds S] [--rounds N] [--rate R] [--rotations N] [--swaps N]
  *
  * With "--only rotations" the hosts have their rotations and nothing else;
- * with "--only native,rotations" that one has everything.
+ * with "--only native,rotations" that one has everything.  "--only quinn" sets
+ * the native appliance beside servers that are built on quinn.
  *
  * Figures depend on the machine and on what else it does; ratios within one
  * run are what may be compared.  All of them take turns, and each figure is
@@ -21,6 +22,7 @@ import { cpus, loadavg, totalmem } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ROOT, say, stopAll } from './programs.mjs';
+import { measureQuinn, printQuinn, summarizeQuinn } from './quinn.mjs';
 import { HOST_NAMES, measureRotations, printRotations, summarizeRotations } from './rotations.mjs';
 import { control, measure, print, summary, TARGETS } from './throughput.mjs';
 
@@ -61,10 +63,10 @@ for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
 }
 
 const wanted = values.only.split(',');
-const unknown = wanted.find((name) => name !== 'rotations'
+const unknown = wanted.find((name) => name !== 'rotations' && name !== 'quinn'
   && !TARGETS.some((target) => target.name === name));
 if (unknown !== undefined) {
-  console.error(`bench: --only ${unknown}: native, node, iwa, rotations`);
+  console.error(`bench: --only ${unknown}: native, node, iwa, rotations, quinn`);
   process.exit(2);
 }
 const targets = TARGETS.filter(({ name }) => wanted.includes(name));
@@ -85,8 +87,11 @@ if (machine.loadBefore > 0.5) {
 const rows = [];
 /** @type {Awaited<ReturnType<typeof measureRotations>>} */
 let rotations = [];
+/** @type {Awaited<ReturnType<typeof measureQuinn>>} */
+let quinn = [];
 try {
   if (targets.length > 0) rows.push(...await measure(targets, settings), await control(settings));
+  if (wanted.includes('quinn')) quinn = await measureQuinn(settings);
   if (rotating.length > 0) rotations = await measureRotations(rotating, settings);
 } catch (error) {
   console.error(`bench: ${/** @type {Error} */ (error).message}`);
@@ -94,11 +99,13 @@ try {
 }
 await stopAll();
 if (rows.length > 0) print(rows, settings);
+if (quinn.length > 0) printQuinn(quinn, settings);
 if (rotations.length > 0) printRotations(rotations, settings);
-if (rows.length + rotations.length > 0) {
+if (rows.length + quinn.length + rotations.length > 0) {
   mkdirSync(dirname(values.json), { recursive: true });
   writeFileSync(values.json, `${JSON.stringify({ machine, ...settings,
     summary: Object.fromEntries(rows.map((row) => [row.name, summary(row)])), rows,
+    quinnSummary: summarizeQuinn(quinn), quinn,
     rotationsSummary: summarizeRotations(rotations), rotationsRows: rotations }, null, 2)}\n`);
   console.log(`${machine.cpus} x ${machine.cpu}; everything in ${relative(process.cwd(), values.json)}`);
 }

@@ -15,7 +15,7 @@ const STOP_MS = 15_000;
  *
  * @typedef {object} Program something that serves
  * @property {string} url
- * @property {string} hash '' for the bare echo
+ * @property {string} hash '' if it does not tell, as the bare echo
  * @property {number} pid
  * @property {string} control where it takes commands; '' for the bare echo
  * @property {() => Promise<void>} stop
@@ -111,6 +111,6 @@ export async function start(command) {
     return { url: `udp://${told}/`, hash: '', pid, control: '', stop: () => stop(child) };
   }
   const { url, hashes, control = '' } = JSON.parse(told);
-  const { hex } = hashes.find((/** @type {{use: string}} */ { use }) => use === 'active');
+  const { hex = '' } = hashes.find((/** @type {{use: string}} */ { use }) => use === 'active') ?? {};
   return { url, hash: hex, pid, control, stop: () => stop(child) };
 }
