@@ -123,19 +123,20 @@ BENCH_PROGRAMS := $(BENCH:tests/bench/%.c=$(B)/%)
 SIM_PROGRAM := $(B)/sim
 endif
 
-all: lib program tests bench clock
+all: lib program tests bench clock sim
 fuzz: $(FUZZ:%.c=$(B)/%)
 lib: $(LIBS)
 program: $(PROGRAM)
 tests: $(TEST_PROGRAMS)
 bench: $(BENCH_PROGRAMS)
+sim: $(SIM_PROGRAM)
 clock: $(if $(CLOCK),$(B)/tests/clock/clock_posix.so $(B)/tests/clock/probe_posix)
 # Every object of this variant, for the compiler's warnings (scripts/lint.sh).
 objects: $(call objects,$(SOURCES) $(SIM) $(TESTS) $(MAINS) $(BENCH_SOURCES) \
   $(CLOCK) $(FUZZ) $(FUZZ_SOURCES) $(if $(FUZZ),$(FUZZ_MAIN)))
 list-tests:
 	@echo $(TEST_PROGRAMS)
-.PHONY: all fuzz lib program tests bench clock objects list-tests
+.PHONY: all fuzz lib program tests bench clock sim objects list-tests
 
 # --- rules -------------------------------------------------------------------
 

@@ -40,7 +40,8 @@ typedef struct settings {
   int64_t years;
   int64_t days;
   unsigned faults;
-  const char *profile;
+  const char *profile; /* NULL: they take turns. */
+  cm_profile own;
   long jobs;
   int trace;
   int one;
@@ -86,18 +87,20 @@ static _Noreturn void usage(const char *problem) {
   if (problem != NULL) {
     fprintf(stderr, "sim: %s\n", problem);
   }
-  fputs("usage: sim [OPTION...]\n"
-        "  --seeds N         worlds with stub certificates (10000)\n"
-        "  --real N          worlds with real ones (100)\n"
-        "  --first SEED      (1)\n"
-        "  --years Y         of each world (10); or --days D\n"
-        "  --profile NAME    hot-standby, short, long or drawn (each in turn)\n"
-        "  --faults LIST     of crash,disk,fsync,random,clock,sleep,operator,\n"
-        "                    activate,publish (all)\n"
-        "  --jobs N          processes (one for each processor)\n"
-        "  --seed SEED       this one alone; with --real 1, the real one\n"
-        "  --trace           tells all that happens\n",
-        stderr);
+  fputs(
+      "usage: sim [OPTION...]\n"
+      "  --seeds N         worlds with stub certificates (10000)\n"
+      "  --real N          worlds with real ones (100)\n"
+      "  --first SEED      (1)\n"
+      "  --years Y         of each world (10); or --days D\n"
+      "  --profile PROFILE hot-standby, short, long, drawn (each in turn), or\n"
+      "                    one of your own: \"active=2d,guard=12h\"\n"
+      "  --faults LIST     of crash,disk,fsync,random,clock,sleep,operator,\n"
+      "                    activate,publish (all)\n"
+      "  --jobs N          processes (one for each processor)\n"
+      "  --seed SEED       this one alone; with --real 1, the real one\n"
+      "  --trace           tells all that happens\n",
+      stderr);
   exit(2);
 }
 
@@ -149,6 +152,7 @@ static void parse(int argc, char *argv[]) {
       {"trace", no_argument, NULL, 't'},
       {NULL, 0, NULL, 0},
   };
+  const char *reason;
   int opt;
 
   while ((opt = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
@@ -170,10 +174,12 @@ static void parse(int argc, char *argv[]) {
       opts.days = (int64_t)parse_number("--days", optarg, 365000);
       break;
     case 'p':
-      if (cm_profile_by_name(optarg) == NULL && strcmp(optarg, "drawn") != 0) {
-        usage("--profile: no such profile");
-      }
       opts.profile = optarg;
+      if (strcmp(optarg, "drawn") != 0 &&
+          cm_profile_parse(&opts.own, optarg, &reason) != 0) {
+        fprintf(stderr, "sim: --profile: %s\n", reason);
+        exit(2);
+      }
       break;
     case 'x':
       opts.faults = parse_faults(optarg);
@@ -212,7 +218,9 @@ static const char *profile_name(uint64_t seed) {
 
 /* Runs one world. */
 static void run(news *n, uint64_t seed, int real) {
-  const cm_profile *profile = cm_profile_by_name(profile_name(seed));
+  const char *name = profile_name(seed);
+  const cm_profile *profile =
+      opts.profile != NULL ? &opts.own : cm_profile_by_name(name);
   lifecycle_sim_options options = {.seed = seed,
                                    .days = opts.days,
                                    .faults = opts.faults,
@@ -221,7 +229,7 @@ static void run(news *n, uint64_t seed, int real) {
                                    .trace = opts.trace ? stdout : NULL};
   cm_profile drawn;
 
-  if (profile == NULL) {
+  if (strcmp(name, "drawn") == 0) {
     lifecycle_sim_draw_profile(&drawn, seed);
     options.profile = &drawn;
   }
