@@ -99,7 +99,8 @@ FUZZ_SOURCES := $(filter-out $(FUZZ) $(FUZZ_MAIN),$(if $(FUZZ),$(wildcard \
 FUZZ_WRAPPED := $(addprefix ngtcp2_crypto_,recv_client_initial_cb \
   recv_crypto_data_cb encrypt_cb decrypt_cb hp_mask_cb update_key_cb \
   version_negotiation_cb) $(addprefix tls_,context_unref session_new \
-  session_free session_native_handle session_alpn session_certificate_hash)
+  session_finish session_free session_native_handle session_alpn \
+  session_certificate_hash)
 # A clock that tests can move, and what tests that.
 CLOCK := $(if $(filter-out wasm asan,$(VARIANT)),$(wildcard tests/clock/*.c))
 

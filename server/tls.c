@@ -196,13 +196,19 @@ void tls_session_free(tls_session *session) {
   free(session);
 }
 
+void tls_session_finish(tls_session *session) {
+  wolfSSL_free(session->ssl);
+  session->ssl = NULL;
+}
+
 void *tls_session_native_handle(tls_session *session) { return session->ssl; }
 
 const char *tls_session_alpn(tls_session *session, size_t *len) {
   char *name = NULL;
   unsigned short n = 0;
 
-  if (wolfSSL_ALPN_GetProtocol(session->ssl, &name, &n) != WOLFSSL_SUCCESS ||
+  if (!session->ssl ||
+      wolfSSL_ALPN_GetProtocol(session->ssl, &name, &n) != WOLFSSL_SUCCESS ||
       !name) {
     *len = 0;
     return "";

@@ -94,10 +94,18 @@ int tls_session_new(tls_session **psession, tls_context *context,
 /* NULL is allowed. */
 void tls_session_free(tls_session *session);
 
+/*
+ * The handshake is complete, and the client may say nothing more to TLS: gives
+ * most of the memory back.  The native handle is gone and the protocol
+ * forgotten; the certificate's hash stays, and the reference.
+ */
+void tls_session_finish(tls_session *session);
+
 /* What ngtcp2_conn_set_tls_native_handle() wants. */
 void *tls_session_native_handle(tls_session *session);
 
-/* The negotiated protocol, "" before ALPN is known.  Not NUL-terminated. */
+/* The negotiated protocol, "" before ALPN is known and after
+   tls_session_finish().  Not NUL-terminated. */
 const char *tls_session_alpn(tls_session *session, size_t *len);
 
 /* SHA-256 of the certificate that this handshake serves. */

@@ -549,6 +549,17 @@ static void read_closing(quic_conn *conn, size_t len) {
   quic_conn_wake(conn);
 }
 
+/* Nothing more is said to TLS (see is_expected()), and an idle connection
+   shall be small.  Keys live in ngtcp2. */
+static void finish_tls(quic_conn *conn) {
+  if (!conn->end.established || conn->tls_finished) {
+    return;
+  }
+  conn->tls_finished = 1;
+  ngtcp2_conn_set_tls_native_handle(conn->ngtcp2, NULL);
+  tls_session_finish(conn->tls);
+}
+
 int quic_conn_read(quic_conn *conn, const ngtcp2_path *path,
                    const ngtcp2_pkt_info *pi, const uint8_t *data, size_t len,
                    uint64_t now) {
@@ -563,6 +574,7 @@ int quic_conn_read(quic_conn *conn, const ngtcp2_path *path,
     return 0;
   }
   rv = ngtcp2_conn_read_pkt(conn->ngtcp2, path, pi, data, len, now);
+  finish_tls(conn);
   quic_conn_wake(conn);
   switch (rv) {
   case 0:

@@ -188,6 +188,8 @@ struct quic_conn {
   ngtcp2_crypto_conn_ref ref;
   ngtcp2_conn *ngtcp2;
   tls_session *tls;
+  /* The handshake is complete and |tls| finished. */
+  int tls_finished;
   struct quic_endpoint *endpoint;
   const ngtcp2_mem *mem;
   const cm_random *random;

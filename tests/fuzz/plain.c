@@ -46,6 +46,8 @@ int __wrap_tls_session_new(tls_session **psession, tls_context *tls,
                            void *conn_ref);
 void __real_tls_session_free(tls_session *session);
 void __wrap_tls_session_free(tls_session *session);
+void __real_tls_session_finish(tls_session *session);
+void __wrap_tls_session_finish(tls_session *session);
 void *__real_tls_session_native_handle(tls_session *session);
 void *__wrap_tls_session_native_handle(tls_session *session);
 const char *__real_tls_session_alpn(tls_session *session, size_t *len);
@@ -72,6 +74,11 @@ void __wrap_tls_session_free(tls_session *session) {
   }
 }
 
+void __wrap_tls_session_finish(tls_session *session) {
+  if (mode != FUZZ_PLAIN_ALL) {
+    __real_tls_session_finish(session);
+  }
+}
 void *__wrap_tls_session_native_handle(tls_session *session) {
   return mode != FUZZ_PLAIN_ALL ? __real_tls_session_native_handle(session)
                                 : session;
