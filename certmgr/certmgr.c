@@ -508,6 +508,11 @@ int cm_manager_restore(cm_manager *mgr, const char *backup,
   rv = cm_identity_thumbprint(thumbprint, sizeof(thumbprint), &identity);
   if (rv >= 0) {
     rv = save(mgr, &identity, cm_store_save);
+    if (rv != 0) {
+      /* It may have come to the disk all the same, where the next start would
+         find it: what holds is to be saved again. */
+      mgr->lc.version++;
+    }
   }
   if (rv == 0) {
     mgr->identity = identity;

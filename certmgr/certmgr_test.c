@@ -453,7 +453,7 @@ static void test_asleep(void **state) {
 }
 
 static void test_identity(void **state) {
-  char backup[CM_IDENTITY_BACKUP_MAX], thumbprint[64];
+  char backup[CM_IDENTITY_BACKUP_MAX], thumbprint[64], own[64];
   uint64_t seq;
   bench a, b;
 
@@ -469,10 +469,17 @@ static void test_identity(void **state) {
   assert_string_not_equal(cm_manager_thumbprint(b.mgr), thumbprint);
   assert_int_equal(cm_manager_restore(b.mgr, "nonsense", &b.now),
                    CM_ERR_INVALID);
+  strcpy(own, cm_manager_thumbprint(b.mgr));
   b.store.error = CM_ERR_STORE;
+  /* It fails, and yet it is on the disk. */
+  b.store.leaks = 1;
   assert_int_equal(cm_manager_restore(b.mgr, backup, &b.now), CM_ERR_STORE);
-  assert_string_not_equal(cm_manager_thumbprint(b.mgr), thumbprint);
-  b.store.error = 0;
+  assert_string_equal(cm_manager_thumbprint(b.mgr), own);
+  b.store.error = b.store.leaks = 0;
+  settle(&b);
+  end(&b);
+  boot(&b);
+  assert_string_equal(cm_manager_thumbprint(b.mgr), own);
   assert_int_equal(cm_manager_restore(b.mgr, backup, &b.now), 0);
   assert_string_equal(cm_manager_thumbprint(b.mgr), thumbprint);
   assert_string_equal(cm_manager_publication(b.mgr)->set.identity, thumbprint);
@@ -579,6 +586,23 @@ static void test_status(void **state) {
       "PUBLISHED");
   assert_string_equal(cJSON_GetObjectItem(status, "identity")->valuestring,
                       cm_manager_thumbprint(b.mgr));
+  assert_true(cJSON_IsTrue(
+      cJSON_GetObjectItem(cJSON_GetArrayItem(slots, 0), "serving")));
+  cJSON_Delete(status);
+  /* What has run out is installed still, and serves nobody. */
+  b.random_fails = 1;
+  b.now.wall += 40 * DAY;
+  b.now.mono += 40 * DAY;
+  settle(&b);
+  status = cm_manager_status(b.mgr);
+  assert_string_equal(cJSON_GetObjectItem(status, "state")->valuestring,
+                      "EXPIRED");
+  slots = cJSON_GetObjectItem(status, "slots");
+  assert_true(cJSON_GetArraySize(slots) > 0);
+  for (int i = 0; i < cJSON_GetArraySize(slots); i++) {
+    assert_false(cJSON_IsTrue(
+        cJSON_GetObjectItem(cJSON_GetArrayItem(slots, i), "serving")));
+  }
   cJSON_Delete(status);
   for (int i = 0; i < CM_MILESTONE_COUNT; i++) {
     assert_string_not_equal(cm_milestone_name((cm_milestone)i), "?");
