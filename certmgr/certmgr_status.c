@@ -211,7 +211,8 @@ static void add_slot(cJSON *array, const cm_lifecycle *lc,
   cJSON_AddNumberToObject(object, "id", (double)slot->id);
   cJSON_AddStringToObject(object, "state", cm_cert_state_name(slot->state));
   cJSON_AddStringToObject(object, "hex", hex);
-  cJSON_AddBoolToObject(object, "serving", slot->id == lc->installed);
+  cJSON_AddBoolToObject(object, "serving",
+                        slot == cm_lifecycle_serving(lc, lc->now));
   cJSON_AddBoolToObject(object, "parked", slot->parked);
   add_time(object, "not_before", slot->not_before);
   add_time(object, "not_after", slot->not_after);

@@ -55,6 +55,11 @@ void appliance_log(appliance *a, const char *level, const char *text) {
   appliance_emit(a, event);
 }
 
+double appliance_age(const appliance *a, uint64_t then) {
+  return a->now.mono > then ? (double)((a->now.mono - then) / NGTCP2_SECONDS)
+                            : 0;
+}
+
 /* ---- Sessions ---- */
 
 void appliance_add_peer(cJSON *object, const wt_session *session) {
@@ -77,7 +82,7 @@ static void on_session_opened(void *user, wt_session *session) {
   ++a->sessions_total;
   if (record) {
     record->session = session;
-    record->opened = a->now.wall;
+    record->opened = a->now.mono;
     record->next = a->sessions;
     a->sessions = record;
   }
@@ -140,7 +145,7 @@ static int get(void *user, const char *path, char **pbody, size_t *plen,
     cJSON *object = appliance_describe(a);
 
     cJSON_AddNumberToObject(object, "uptime_s",
-                            (double)(a->now.wall - a->started));
+                            appliance_age(a, a->started.mono));
     cJSON_AddNumberToObject(object, "connections",
                             (double)quic_endpoint_connections(a->endpoint));
     *pbody = cJSON_PrintUnformatted(object);
@@ -174,7 +179,7 @@ int appliance_new(appliance **pappliance, const appliance_config *config,
     return CM_ERR_NOMEM;
   }
   a->now = *now;
-  a->started = now->wall;
+  a->started = *now;
   a->on_event = config->on_event;
   a->on_publish = config->on_publish;
   a->on_journal = config->on_journal;

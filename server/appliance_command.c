@@ -45,7 +45,7 @@ void appliance_documents(appliance *a, documents_source *source) {
   memset(source, 0, sizeof(*source));
   source->certificates = a->certificates;
   source->wall = a->now.wall;
-  source->started = a->started;
+  source->started = a->started.wall;
   source->network = quic_endpoint_get_counters(a->endpoint);
   source->connections = quic_endpoint_connections(a->endpoint);
   for (record = a->sessions; record; record = record->next) {
@@ -70,12 +70,10 @@ static cJSON *status_of(const appliance *a) {
     cJSON *item = cJSON_CreateObject();
 
     appliance_add_peer(item, record->session);
-    cJSON_AddNumberToObject(item, "age_s",
-                            (double)(a->now.wall - record->opened));
+    cJSON_AddNumberToObject(item, "age_s", appliance_age(a, record->opened));
     cJSON_AddItemToArray(sessions, item);
   }
-  cJSON_AddNumberToObject(reply, "uptime_s",
-                          (double)(a->now.wall - a->started));
+  cJSON_AddNumberToObject(reply, "uptime_s", appliance_age(a, a->started.mono));
   cJSON_AddNumberToObject(reply, "connections",
                           (double)quic_endpoint_connections(a->endpoint));
   cJSON_AddItemToObject(reply, "certificates",

@@ -18,7 +18,7 @@
 typedef struct open_session {
   struct open_session *next;
   wt_session *session;
-  int64_t opened; /* wall clock */
+  uint64_t opened; /* monotonic, nanoseconds */
 } open_session;
 
 /* Hashes whose publication is remembered; those of certificates that clients
@@ -52,7 +52,7 @@ struct appliance {
   cJSON *(*on_health)(void *user);
   void *user;
   appliance_time now;
-  int64_t started;
+  appliance_time started;
   /* When the certificates are looked after next. */
   uint64_t certificates_deadline;
   int stopping;
@@ -78,6 +78,9 @@ void appliance_emit(appliance *a, cJSON *event);
 /* |level|: "error", "warning" or "info". */
 void appliance_log(appliance *a, const char *level, const char *text);
 void appliance_add_peer(cJSON *object, const wt_session *session);
+
+/* Seconds since |then|, of the monotonic clock. */
+double appliance_age(const appliance *a, uint64_t then);
 
 /* ---- appliance_certificates.c ---- */
 

@@ -321,7 +321,7 @@ static void test_status(void **state) {
 
   (void)state;
   begin(&b);
-  b.now.wall += 5;
+  b.now.mono += 5 * SIM_SECOND;
   reply = command(&b, "{\"command\":\"status\",\"id\":1}");
   assert_null(text_of(reply, "error"));
   assert_string_equal(text_of(reply, "url"), "https://localhost:4433/echo");
@@ -570,6 +570,25 @@ static void test_log(void **state) {
     next(&b);
   }
   assert_non_null(strstr(b.info, "the next certificate is ready"));
+  appliance_free(b.appliance);
+}
+
+/* For how long it runs has nothing to do with the wall clock. */
+static void test_uptime(void **state) {
+  static const int64_t jumps[] = {-365 * DAY, 800 * DAY};
+  cJSON *reply;
+  size_t i;
+  bench b;
+
+  (void)state;
+  begin(&b);
+  for (i = 0; i < 2; ++i) {
+    b.now.wall += jumps[i];
+    b.now.mono += 7 * SIM_SECOND;
+    reply = command(&b, "{\"command\":\"status\"}");
+    assert_true(number_of(reply, "uptime_s") == 7 * (double)(i + 1));
+    cJSON_Delete(reply);
+  }
   appliance_free(b.appliance);
 }
 
@@ -832,6 +851,7 @@ int main(void) {
       cmocka_unit_test(test_identity),
       cmocka_unit_test(test_thirteen_days),
       cmocka_unit_test(test_log),
+      cmocka_unit_test(test_uptime),
       cmocka_unit_test(test_keys_go),
       cmocka_unit_test(test_rotation_is_retried),
       cmocka_unit_test(test_clock_jumps),
