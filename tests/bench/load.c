@@ -31,6 +31,8 @@
 #define SECOND UINT64_C(1000000000)
 /* For the last echoes to come back. */
 #define DRAIN_TIME (1 * SECOND)
+/* That are on their way up at a time, of those that are to stay. */
+#define CONNECTING_MAX 64
 
 typedef struct link_state {
   sim_socket sock;
@@ -192,21 +194,22 @@ static void run(link_state *links) {
   uint64_t now = monotonic(), limit = now + (uint64_t)(opts.connect * 1e9),
            deadline, due;
   uint64_t duration = (uint64_t)(opts.duration * 1e9);
-  size_t i, alive, ready, outstanding;
+  size_t i, alive, ready, outstanding, begun = 0;
 
   load.start = load.stop = UINT64_MAX;
   if (churn) {
     load.start = now;
     load.stop = now + duration;
   }
-  for (i = 0; i < opts.connections; ++i) {
-    begin_client(&links[i], now);
+  for (; begun < opts.connections && (churn || begun < CONNECTING_MAX);
+       ++begun) {
+    begin_client(&links[begun], now);
   }
   for (;;) {
     now = monotonic();
     deadline = limit;
     alive = ready = outstanding = 0;
-    for (i = 0; i < opts.connections; ++i) {
+    for (i = 0; i < begun; ++i) {
       if (links[i].client == NULL || !step(&links[i], now)) {
         /* What fails at once is not to be tried in a tight loop. */
         if (!churn || now >= load.stop || load.failures > 1000 ||
@@ -221,10 +224,16 @@ static void run(link_state *links) {
       due = link_deadline(&links[i]);
       deadline = due < deadline ? due : deadline;
     }
+    if (begun < opts.connections && alive - ready < CONNECTING_MAX) {
+      if (begin_client(&links[begun++], now) == 0) {
+        continue;
+      }
+    }
     if (alive == 0) {
       return;
     }
-    if (load.start == UINT64_MAX && ready == alive) {
+    if (load.start == UINT64_MAX && begun == opts.connections &&
+        ready == alive) {
       load.start = now;
       load.stop = now + duration;
       limit = load.stop + DRAIN_TIME;
