@@ -55,7 +55,7 @@ typedef enum quic_retry {
 } quic_retry;
 
 #define QUIC_RETRY_ABOVE 256
-#define QUIC_HANDSHAKES_MAX 2048
+#define QUIC_HANDSHAKES_MAX 4096
 
 /* Secrets that outlive connections.  Where a host keeps them, peers of before
    a restart are told that their connections are gone, and tokens stay good. */
