@@ -61,6 +61,25 @@ void h3_adopt_stream(quic_stream *quic, wt_stream *stream, int *perror) {
   *perror = 0;
 }
 
+int h3_is_over(quic_conn *conn, uint64_t session_id) {
+  h3_conn *h3 = conn->protocol_state;
+  h3_request *request = h3_find_request(h3, (int64_t)session_id);
+  const quic_stream *quic;
+  const h3_stream *stream;
+
+  if (request) {
+    return request->responded && !request->session;
+  }
+  if (h3_stream_ids_is_over(&h3->ids, session_id)) {
+    return 1;
+  }
+  /* What is a stream of WebTransport will be no request. */
+  quic = h3_find_stream(h3, (int64_t)session_id);
+  stream = quic ? quic->user : NULL;
+  return stream && (stream->kind == STREAM_WEBTRANSPORT ||
+                    stream->kind == STREAM_REFUSED);
+}
+
 int h3_fail(h3_conn *h3, int liberr) {
   if (h3->memory.exceeded || liberr == NGHTTP3_ERR_QPACK_HEADER_TOO_LARGE) {
     return quic_conn_fail(h3->conn, NGHTTP3_H3_EXCESSIVE_LOAD,
@@ -194,6 +213,7 @@ static void h3_close(void *state) {
      at nghttp3's octets or at the splice any more: ngtcp2 keeps pointers but
      does not follow them once it is closing. */
   nghttp3_conn_del(h3->nghttp3);
+  h3_stream_ids_clear(&h3->ids, mem);
   mem->free(h3, mem->user_data);
 }
 
@@ -301,6 +321,10 @@ static int classify(h3_conn *h3, quic_stream *quic, h3_stream *stream,
   return rv;
 }
 
+static int is_clients_bidi(const quic_stream *quic) {
+  return quic->id % 4 == 0;
+}
+
 static int h3_on_stream_data(void *state, quic_stream *quic,
                              const uint8_t *data, size_t len, int fin) {
   h3_conn *h3 = state;
@@ -310,7 +334,9 @@ static int h3_on_stream_data(void *state, quic_stream *quic,
 
   if (!stream) {
     stream = attach(h3, quic, STREAM_UNKNOWN);
-    if (!stream) {
+    if (!stream || (is_clients_bidi(quic) &&
+                    h3_stream_ids_opened(&h3->ids, (uint64_t)quic->id,
+                                         quic_conn_mem(h3->conn)) != 0)) {
       return QUIC_ERR_NOMEM;
     }
   }
@@ -418,10 +444,13 @@ static int h3_on_stream_close(void *state, quic_stream *quic,
   h3_stream *stream = quic->user;
   int rv = 0;
 
-  if (ngtcp2_is_bidi_stream(quic->id) &&
-      !ngtcp2_conn_is_local_stream2(quic_conn_ngtcp2(h3->conn), quic->id)) {
+  if (is_clients_bidi(quic)) {
     /* The client may open another, and may give it a priority. */
     nghttp3_conn_set_max_client_streams_bidi(h3->nghttp3, ++h3->client_streams);
+    if (h3_stream_ids_closed(&h3->ids, (uint64_t)quic->id,
+                             quic_conn_mem(h3->conn)) != 0) {
+      return QUIC_ERR_NOMEM;
+    }
   }
   if (!stream) {
     return 0;

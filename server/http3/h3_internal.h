@@ -6,6 +6,7 @@
 #include "server/http3/h3.h"
 #include "server/http3/memory.h"
 #include "server/http3/settings.h"
+#include "server/http3/stream_ids.h"
 
 #define H3_PULL_VECS 15
 
@@ -26,6 +27,7 @@ struct h3_conn {
   int settings_received;
   /* Bidi streams that the client was ever allowed. */
   uint64_t client_streams;
+  h3_stream_ids ids;
   h3_request *requests;
   /* Some request became excessive in a callback of nghttp3's. */
   int excessive;

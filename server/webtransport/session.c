@@ -61,17 +61,6 @@ wt_session *wt_conn_find(wt_conn *wt, uint64_t session_id) {
   return NULL;
 }
 
-int wt_conn_is_gone(const wt_conn *wt, uint64_t session_id) {
-  size_t i;
-
-  for (i = 0; i < wt->ngone && i < GONE_MAX; ++i) {
-    if (wt->gone[i] == session_id) {
-      return 1;
-    }
-  }
-  return 0;
-}
-
 /* Tells the application and everybody else, and frees |session|. */
 static void end_session(wt_session *session, wt_closed_by by, uint32_t code,
                         const uint8_t *reason, size_t len) {
@@ -86,7 +75,6 @@ static void end_session(wt_session *session, wt_closed_by by, uint32_t code,
   if (--wt->nsessions == 0) {
     quic_conn_let_idle(wt->conn);
   }
-  wt->gone[wt->ngone++ % GONE_MAX] = session->id;
   session->request->session = NULL;
 
   if (wt->service->on_session_closed) {
@@ -196,7 +184,6 @@ static int deliver_early(wt_session *session) {
 }
 
 void wt_conn_refuse(wt_conn *wt, uint64_t session_id) {
-  wt->gone[wt->ngone++ % GONE_MAX] = session_id;
   wt_conn_refuse_early_streams(wt, session_id);
   drop_early_datagrams(wt, session_id);
 }
@@ -402,7 +389,7 @@ static int keep_early(wt_conn *wt, uint64_t session_id, const uint8_t *data,
   early_datagram *datagram;
 
   if (wt->nearly_datagrams == WT_EARLY_DATAGRAMS_MAX ||
-      wt_conn_is_gone(wt, session_id)) {
+      h3_is_over(wt->conn, session_id)) {
     return 0;
   }
   datagram = mem->malloc(sizeof(*datagram) + len, mem->user_data);

@@ -100,7 +100,7 @@ wt_stream *wt_conn_on_stream(wt_conn *wt, quic_stream *quic,
   wt_stream *stream;
 
   *perror = 0;
-  if (!session && wt_conn_is_gone(wt, session_id)) {
+  if (!session && h3_is_over(wt->conn, session_id)) {
     refuse(quic, WT_SESSION_GONE);
     return NULL;
   }

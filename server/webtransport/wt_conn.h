@@ -58,6 +58,10 @@ int wt_conn_on_datagram(wt_conn *wt, const uint8_t *data, size_t len);
 
 int wt_conn_on_streams_available(wt_conn *wt, int bidi);
 
+/* Whether the stream |session_id| is or was something else than a session that
+   is open or may still come. */
+int h3_is_over(quic_conn *conn, uint64_t session_id);
+
 /* A stream of ours for WebTransport: quic_stream.user is to be set by h3. */
 void h3_adopt_stream(quic_stream *quic, wt_stream *stream, int *perror);
 

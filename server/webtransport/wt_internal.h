@@ -6,9 +6,6 @@
 #include "server/webtransport/capsule.h"
 #include "server/webtransport/wt_conn.h"
 
-/* IDs of ended sessions that are remembered, so that what comes late for them
-   is refused and not kept for a session to come. */
-#define GONE_MAX 32
 #define EVERY_SESSION UINT64_MAX
 
 typedef struct early_datagram early_datagram;
@@ -63,14 +60,10 @@ struct wt_conn {
   size_t early_octets;
   early_datagram *early_datagrams;
   size_t nearly_datagrams;
-  uint64_t gone[GONE_MAX];
-  size_t ngone;
 };
 
 /* NULL if there is no open session with this ID. */
 wt_session *wt_conn_find(wt_conn *wt, uint64_t session_id);
-/* Whether a session with this ID has ended or was refused. */
-int wt_conn_is_gone(const wt_conn *wt, uint64_t session_id);
 
 /* Closes the streams of a session that is over, as the application sees it;
    to the peer both directions are reset with WT_SESSION_GONE. */

@@ -411,6 +411,68 @@ static void test_gone_by_server(void **state) {
   stage_end(&s);
 }
 
+/* After a hundred sessions on one connection, the first of them is still known
+   to be gone, and there is room for streams that come early. */
+static void test_late_for_the_first(void **state) {
+  int64_t session, first, id;
+  int i;
+
+  (void)state;
+  begin_with_session(&first);
+  sim_client_session_close(s.peer->client, first, 0, NULL);
+  for (i = 0; i < 100; ++i) {
+    session = stage_session(&s, "/probe");
+    sim_client_session_close(s.peer->client, session, 0, NULL);
+    stage_pass(&s, SIM_SECOND);
+    s.peer->nsessions = 0;
+  }
+  for (i = 0; i < 20; ++i) {
+    expect_refused(open_stream(first, 0, "x", 1, 0), SIM_WT_SESSION_GONE);
+    expect_refused(open_stream(session, 0, "x", 1, 0), SIM_WT_SESSION_GONE);
+  }
+  /* A stream of WebTransport is no session. */
+  session = stage_session(&s, "/probe");
+  id = open_stream(session, 1, "x", 1, 0);
+  stage_pass(&s, SIM_SECOND);
+  expect_refused(open_stream(id, 0, "x", 1, 0), SIM_WT_SESSION_GONE);
+  assert_int_equal(sim_client_session_reserve(s.peer->client, &session), 0);
+  id = open_stream(session, 1, "w", 1, 0);
+  stage_pass(&s, SIM_SECOND);
+  request_session(session, "/probe");
+  RUN_UNTIL(s.world, sim_is_stream_ended, s.peer, id);
+  check_bytes(stage_stream(&s, id), "ok", 2);
+  stage_end(&s);
+}
+
+/* Ten thousand streams, each reset at once. */
+static void test_rapid_resets(void **state) {
+  int64_t session, id;
+  size_t before, done = 0;
+  int i;
+
+  (void)state;
+  begin_with_session(&session);
+  stage_pass(&s, SIM_SECOND);
+  before = s.world->octets_live;
+  for (i = 0; i < 200 && done < 10000; ++i) {
+    while (sim_client_open_bidi(s.peer->client, session, &id) == 0) {
+      sim_client_stream_write(s.peer->client, id, (const uint8_t *)"x", 1, 0);
+      sim_client_stream_reset(s.peer->client, id, sim_wt_error(1));
+      sim_client_stream_stop(s.peer->client, id, sim_wt_error(1));
+      ++done;
+    }
+    sim_peer_forget_streams(s.peer);
+    stage_pass(&s, 50 * SIM_MILLISECOND);
+    assert_true(s.world->octets_live < before + 1024 * 1024);
+  }
+  assert_true(done >= 10000);
+  stage_pass(&s, SIM_SECOND);
+  sim_peer_forget_streams(s.peer);
+  assert_false(s.peer->closed);
+  assert_true(s.world->octets_live < before + 65536);
+  stage_end(&s);
+}
+
 /* A thousand streams for a session that has ended: each refused, none kept. */
 static void test_many_streams_for_the_gone(void **state) {
   int64_t session, id = 0;
@@ -456,6 +518,9 @@ static const single singles[] = {
     {"streams after CLOSE: SESSION_GONE", test_gone_by_close},
     {"streams after RESET_STREAM of CONNECT: SESSION_GONE", test_gone_by_reset},
     {"streams after the server's CLOSE: SESSION_GONE", test_gone_by_server},
+    {"streams after a hundred sessions: SESSION_GONE, or served",
+     test_late_for_the_first},
+    {"10^4 streams that are reset: borne, flat memory", test_rapid_resets},
     {"many streams of a dead session: SESSION_GONE, flat memory",
      test_many_streams_for_the_gone},
 };
