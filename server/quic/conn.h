@@ -222,6 +222,8 @@ struct quic_conn {
   uint64_t datagrams_dropped;
   /* Datagrams and streams take turns at being first into a packet. */
   unsigned turn;
+  /* The last packet had octets of a pulled stream. */
+  int pulled_last;
   /* Some stream has |stop_fresh|. */
   int stops_fresh;
 

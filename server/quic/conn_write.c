@@ -28,6 +28,8 @@ typedef struct packet {
   /* No datagram fits into what is left of this packet, or waits. */
   int no_datagram;
   int no_stream;
+  /* It has octets of a pulled stream. */
+  int pulled;
 } packet;
 
 /* What one attempt to add to the packet led to. */
@@ -132,6 +134,9 @@ static outcome add_something(packet *p, ngtcp2_ssize *plen) {
   ngtcp2_vec vec[VECS];
   quic_stream *stream = NULL;
   int datagram_first = (conn->turn & 1) == 0;
+  /* What is pulled goes first, since others may depend on it; but a long
+     response shall not keep them waiting for its end. */
+  int raw_first = conn->ready_head && conn->pulled_last;
   int have_datagram = conn->datagram_head && !p->no_datagram;
 
   if (have_datagram && datagram_first) {
@@ -139,7 +144,7 @@ static outcome add_something(packet *p, ngtcp2_ssize *plen) {
   }
   if (!p->no_stream && conn->protocol &&
       ngtcp2_conn_get_max_data_left2(conn->ngtcp2)) {
-    if (conn->protocol->pull) {
+    if (conn->protocol->pull && !raw_first) {
       int fin = 0;
       ngtcp2_ssize n =
           conn->protocol->pull(conn->protocol_state, &stream, &fin, vec, VECS);
@@ -149,6 +154,7 @@ static outcome add_something(packet *p, ngtcp2_ssize *plen) {
         return OUTCOME_FAILED;
       }
       if (stream) {
+        p->pulled = 1;
         return add_stream(p, stream, fin, vec, (size_t)n, plen);
       }
     }
@@ -186,6 +192,7 @@ static ngtcp2_ssize write_packet(quic_conn *conn, udp_datagram *slot,
   p.nnotes = 0;
   p.no_datagram = 0;
   p.no_stream = 0;
+  p.pulled = 0;
   ngtcp2_path_storage_zero(&p.path);
   /* A path that became narrower since they were queued. */
   while (conn->datagram_head &&
@@ -207,6 +214,7 @@ static ngtcp2_ssize write_packet(quic_conn *conn, udp_datagram *slot,
   }
   if (len > 0) {
     ++conn->turn;
+    conn->pulled_last = p.pulled;
     slot->len = (size_t)len;
     slot->ecn = (uint8_t)(p.pi.ecn & NGTCP2_ECN_MASK);
     memset(&slot->remote, 0, sizeof(slot->remote));
