@@ -4,6 +4,8 @@
 #include <string.h>
 
 #define CAPACITY_MIN 8
+/* Far more than a client may ever have open. */
+#define CAPACITY_MAX (UINT64_C(1) << 20)
 
 void h3_stream_ids_clear(h3_stream_ids *ids, const ngtcp2_mem *mem) {
   mem->free(ids->open, mem->user_data);
@@ -34,7 +36,7 @@ static int reserve(h3_stream_ids *ids, uint64_t more, const ngtcp2_mem *mem) {
   if (need <= ids->capacity) {
     return 0;
   }
-  if (need > SIZE_MAX / 2 / sizeof(*open)) {
+  if (need > CAPACITY_MAX) {
     return NGTCP2_ERR_NOMEM;
   }
   while (capacity < need) {
