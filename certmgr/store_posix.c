@@ -181,13 +181,13 @@ static int set_aside(posix_store *s, const char *name) {
   return 0;
 }
 
-/* Whether there is something that was set aside. */
-static int has_bad(const posix_store *s) {
-  char bad[32];
+/* Whether there is a slot, with |suffix| at its name. */
+static int has_slot(const posix_store *s, const char *suffix) {
+  char name[32];
 
   for (int i = 0; i < 2; i++) {
-    snprintf(bad, sizeof(bad), "%s.bad", slot_names[i]);
-    if (faccessat(s->dir, bad, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+    snprintf(name, sizeof(name), "%s%s", slot_names[i], suffix);
+    if (faccessat(s->dir, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
       return 1;
     }
   }
@@ -234,7 +234,7 @@ static int posix_load(cm_store *store, uint8_t *dest, size_t destlen,
     }
   }
   s->loaded = 1;
-  if (!found && has_bad(s)) {
+  if (!found && has_slot(s, ".bad")) {
     /* Also at the next start: nobody is given a new identity by accident. */
     tell(s,
          "%s: what is stored did not pass its check, and is now *.bad; restore "
@@ -331,6 +331,14 @@ static int open_key(posix_store *s, const cm_random *random) {
   size_t len;
   int rv = read_file(s, "key", &len);
 
+  if (rv == 0 && len == SIZE_MAX && has_slot(s, "")) {
+    /* It is made before the first slot: a new one would condemn them. */
+    tell(s,
+         "%s/key is missing; restore a copy of the folder, or begin anew: rm "
+         "'%s'/state.*",
+         s->path, s->path);
+    return CM_ERR_STORE_BAD;
+  }
   if (rv == 0 && len == SIZE_MAX) {
     if (random->fill(random->user, s->key, sizeof(s->key)) != 0) {
       return CM_ERR_RANDOM;

@@ -344,6 +344,33 @@ static void test_both_bad(void **state) {
   cm_store_close(store);
 }
 
+/* What it belongs to is whole, and is not condemned by a new one. */
+static void test_key_is_missing(void **state) {
+  uint8_t key[CM_STORE_KEY_LEN];
+  cm_store *store;
+  FILE *file;
+
+  (void)state;
+  prepare();
+  file = fopen(in_folder("key"), "rb");
+  assert_non_null(file);
+  assert_int_equal(fread(key, 1, sizeof(key), file), sizeof(key));
+  fclose(file);
+  assert_int_equal(unlink(in_folder("key")), 0);
+  for (int i = 0; i < 2; i++) {
+    assert_int_equal(cm_store_open_posix(&store, path, &cm_random_system),
+                     CM_ERR_STORE_BAD);
+    assert_non_null(strstr(store->message, "key is missing"));
+    cm_store_close(store);
+  }
+  file = fopen(in_folder("key"), "wb");
+  assert_non_null(file);
+  assert_int_equal(fchmod(fileno(file), 0600), 0);
+  assert_int_equal(fwrite(key, 1, sizeof(key), file), sizeof(key));
+  assert_int_equal(fclose(file), 0);
+  assert_stored("old");
+}
+
 static void test_permissions(void **state) {
   static const char *const names[] = {".", "key", "state.0", "state.1"};
 
@@ -397,10 +424,11 @@ static void test_links_and_lock(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(test_turns),        TEST(test_order),
-      TEST(test_crash_matrix), TEST(test_failures),
-      TEST(test_bit_flips),    TEST(test_both_bad),
-      TEST(test_permissions),  TEST(test_links_and_lock),
+      TEST(test_turns),          TEST(test_order),
+      TEST(test_crash_matrix),   TEST(test_failures),
+      TEST(test_bit_flips),      TEST(test_both_bad),
+      TEST(test_permissions),    TEST(test_links_and_lock),
+      TEST(test_key_is_missing),
   };
 
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -207,11 +207,15 @@ static int open_key(web_store *s, const cm_random *random) {
     memcpy(s->key, s->buffer, sizeof(s->key));
     goto done;
   }
-  if (rv == 0 && len != SIZE_MAX) {
-    /* Written in place, it may have been cut off when it was made. */
+  /* Written in place, it may have been cut off when it was made; but that was
+     before the first slot, which a new one would condemn. */
+  if (rv == 0) {
     rv = has_slots(s, &needed);
     if (rv == 0 && needed) {
-      snprintf(s->base.message, sizeof(s->base.message), "key is damaged");
+      snprintf(s->base.message, sizeof(s->base.message),
+               "the key of the state folder is %s; restore a copy, or delete "
+               "state.* there to begin anew",
+               len == SIZE_MAX ? "missing" : "damaged");
       rv = CM_ERR_STORE_BAD;
     }
   }

@@ -217,7 +217,15 @@ static void test_bad(void **state) {
   assert_int_equal(js_open(), 0);
   assert_int_equal(cm_store_open_web(&store, &cm_random_system),
                    CM_ERR_STORE_BAD);
-  assert_string_equal(store->message, "key is damaged");
+  assert_non_null(strstr(store->message, "key of the state folder is damaged"));
+  close_store(store);
+  /* Nor is one that is missing replaced. */
+  js_remove("key");
+  assert_int_equal(js_open(), 0);
+  assert_int_equal(cm_store_open_web(&store, &cm_random_system),
+                   CM_ERR_STORE_BAD);
+  assert_non_null(strstr(store->message, "key of the state folder is missing"));
+  assert_int_equal(js_size("key"), -1);
   close_store(store);
 }
 
