@@ -20,10 +20,16 @@ import { ApplianceError } from '../ui/server/exit_codes.js';
 
 const { O_APPEND, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_RDWR, O_WRONLY } = constants;
 
-/** Where the state is unless the person says: as the native program has it. */
-export function defaultStatePath() {
-  return process.env.STATE_DIRECTORY
-    || join(process.env.XDG_STATE_HOME || join(homedir(), '.local/state'), 'fortnight');
+/**
+ * Where the state is unless the person says: as the native program has it.
+ * What is no absolute path is ignored; systemd may name several folders, and
+ * the first is ours.
+ * @param {Record<string, string|undefined>} [env]
+ */
+export function defaultStatePath(env = process.env) {
+  if (env.STATE_DIRECTORY?.startsWith('/')) return env.STATE_DIRECTORY.split(':')[0];
+  const folder = env.XDG_STATE_HOME?.startsWith('/') ? env.XDG_STATE_HOME : join(homedir(), '.local/state');
+  return join(folder, 'fortnight');
 }
 
 /** @param {unknown} error */

@@ -149,6 +149,9 @@ test('where it is unless the person says', () => {
     process.env.XDG_STATE_HOME = '';
     process.env.HOME = '/c';
     assert.equal(defaultStatePath(), '/c/.local/state/fortnight');
+    // As the native program has it: the first of several, and nothing relative.
+    assert.equal(defaultStatePath({ STATE_DIRECTORY: '/a:/b' }), '/a');
+    assert.equal(defaultStatePath({ STATE_DIRECTORY: 'a', XDG_STATE_HOME: 'b' }), '/c/.local/state/fortnight');
   } finally {
     for (const [name, value] of Object.entries({ STATE_DIRECTORY, XDG_STATE_HOME, HOME })) {
       if (value === undefined) delete process.env[name];
