@@ -10,7 +10,8 @@
  *
  * With "--only rotations" the hosts have their rotations and nothing else;
  * with "--only native,rotations" that one has everything.  "--only quinn" sets
- * the native appliance beside servers that are built on quinn.
+ * the native appliance beside servers that are built on quinn, and "--only
+ * memory" says what idle sessions cost.
  *
  * Figures depend on the machine and on what else it does; ratios within one
  * run are what may be compared.  All of them take turns, and each figure is
@@ -21,6 +22,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, totalmem } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
+import { measureMemory, printMemory } from './memory.mjs';
 import { ROOT, say, stopAll } from './programs.mjs';
 import { measureQuinn, printQuinn, summarizeQuinn } from './quinn.mjs';
 import { HOST_NAMES, measureRotations, printRotations, summarizeRotations } from './rotations.mjs';
@@ -63,10 +65,10 @@ for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
 }
 
 const wanted = values.only.split(',');
-const unknown = wanted.find((name) => name !== 'rotations' && name !== 'quinn'
+const unknown = wanted.find((name) => !['rotations', 'quinn', 'memory'].includes(name)
   && !TARGETS.some((target) => target.name === name));
 if (unknown !== undefined) {
-  console.error(`bench: --only ${unknown}: native, node, iwa, rotations, quinn`);
+  console.error(`bench: --only ${unknown}: native, node, iwa, rotations, quinn, memory`);
   process.exit(2);
 }
 const targets = TARGETS.filter(({ name }) => wanted.includes(name));
@@ -89,9 +91,12 @@ const rows = [];
 let rotations = [];
 /** @type {Awaited<ReturnType<typeof measureQuinn>>} */
 let quinn = [];
+/** @type {Awaited<ReturnType<typeof measureMemory>>} */
+let memory = [];
 try {
   if (targets.length > 0) rows.push(...await measure(targets, settings), await control(settings));
   if (wanted.includes('quinn')) quinn = await measureQuinn(settings);
+  if (wanted.includes('memory')) memory = await measureMemory();
   if (rotating.length > 0) rotations = await measureRotations(rotating, settings);
 } catch (error) {
   console.error(`bench: ${/** @type {Error} */ (error).message}`);
@@ -100,12 +105,13 @@ try {
 await stopAll();
 if (rows.length > 0) print(rows, settings);
 if (quinn.length > 0) printQuinn(quinn, settings);
+if (memory.length > 0) printMemory(memory);
 if (rotations.length > 0) printRotations(rotations, settings);
-if (rows.length + quinn.length + rotations.length > 0) {
+if (rows.length + quinn.length + memory.length + rotations.length > 0) {
   mkdirSync(dirname(values.json), { recursive: true });
   writeFileSync(values.json, `${JSON.stringify({ machine, ...settings,
     summary: Object.fromEntries(rows.map((row) => [row.name, summary(row)])), rows,
-    quinnSummary: summarizeQuinn(quinn), quinn,
+    quinnSummary: summarizeQuinn(quinn), quinn, memory,
     rotationsSummary: summarizeRotations(rotations), rotationsRows: rotations }, null, 2)}\n`);
   console.log(`${machine.cpus} x ${machine.cpu}; everything in ${relative(process.cwd(), values.json)}`);
 }
