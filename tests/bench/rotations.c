@@ -35,11 +35,8 @@
 
 #define SECOND UINT64_C(1000000000)
 #define MS UINT64_C(1000000)
-/* For the server's first hashes, and for all who stay to come up. */
-#define CONNECT_TIME (20 * SECOND)
-/* For the last echoes to come back, and the last visitors to be served. */
+/* For the last echoes to come back, when all visitors are gone. */
 #define DRAIN_TIME (1 * SECOND)
-#define PATIENCE (11 * SECOND)
 /* Between two questions that the server could not answer yet. */
 #define ASK_AGAIN (5 * MS)
 /* Windows for each rotation that may be needed, before it is given up. */
@@ -65,7 +62,8 @@ static struct {
   int every;
 } opts = {.rotations = 200, .window = 100 * MS};
 
-static guests_config config = {.stay = 1, .size = 1000, .rate = 2000};
+static guests_config config = {
+    .stay = 1, .size = 1000, .rate = 2000, .patience = 10 * SECOND};
 static guests *all;
 static sim_windows windows;
 /* What the server says, and what visitors know of it. */
@@ -306,7 +304,7 @@ static void wait_for(uint64_t deadline) {
 }
 
 static void come_up(void) {
-  const uint64_t limit = monotonic() + CONNECT_TIME;
+  const uint64_t limit = monotonic() + config.patience;
   uint64_t now = monotonic(), due, next;
 
   ask(HASHES, now);
@@ -334,7 +332,8 @@ static int is_over(uint64_t now) {
   return now >= stop &&
          ((counts->datagrams_echoed == counts->datagrams_offered &&
            guests_visiting(all) == 0) ||
-          now >= stop + (guests_visiting(all) > 0 ? PATIENCE : DRAIN_TIME));
+          now >= stop + DRAIN_TIME +
+                     (guests_visiting(all) > 0 ? config.patience : 0));
 }
 
 static void run(void) {
@@ -431,7 +430,9 @@ static _Noreturn void usage(const char *problem) {
         "  --rate R        datagrams a second over all of them (2000), each\n"
         "                  with 100 octets on a stream\n"
         "  --size B        octets of a datagram (1000)\n"
-        "  --visits R      new sessions a second (0)\n",
+        "  --visits R      new sessions a second (0)\n"
+        "  --patience S    seconds after which one that was not served has\n"
+        "                  failed (10)\n",
         stderr);
   exit(2);
 }
@@ -456,6 +457,7 @@ static void parse_options(int argc, char **argv) {
       {"rate", required_argument, NULL, 'r'},
       {"size", required_argument, NULL, 'b'},
       {"visits", required_argument, NULL, 'v'},
+      {"patience", required_argument, NULL, 'p'},
       {"help", no_argument, NULL, '?'},
       {NULL, 0, NULL, 0}};
   int c;
@@ -486,6 +488,9 @@ static void parse_options(int argc, char **argv) {
       break;
     case 'v':
       config.visits = number(optarg, 0, 10000);
+      break;
+    case 'p':
+      config.patience = (uint64_t)(number(optarg, 0.1, 3600) * 1e9);
       break;
     default:
       usage(NULL);

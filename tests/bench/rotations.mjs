@@ -97,11 +97,15 @@ async function rotate(program, count, args, every = Infinity, ms = WINDOW_MS) {
  * Sessions that stay and new ones all the time.
  * @param {Server} program
  * @param {number} count
- * @param {number} every after so many rotations a sample of the memory
+ * @param {object} [how]
+ * @param {number} [how.every] after so many rotations a sample of the memory
+ * @param {number} [how.visits] new sessions a second
+ * @param {number} [how.patience] seconds after which one of them has failed
  */
-export function underLoad(program, count, every) {
+export function underLoad(program, count, { every, visits = VISITS, patience = 10 } = {}) {
   return rotate(program, count, ['--every', '--stay', String(STAY),
-    '--rate', String(LOAD_RATE), '--visits', String(VISITS)], every);
+    '--rate', String(LOAD_RATE), '--visits', String(visits),
+    '--patience', String(patience)], every);
 }
 
 /**
@@ -149,7 +153,7 @@ export async function measureRotations(names, { rotations, swaps, rate }) {
         program = await start([...command, ...options]);
         const pause = await rotate(program, swaps, ['--rate', String(rate)]);
         say(`${row}: ${rotations} rotations under load`);
-        const load = await underLoad(program, rotations, 10);
+        const load = await underLoad(program, rotations, { every: 10 });
         say(`${row}: ${rotations} rotations and nothing else`);
         const quiet = await alone(program, rotations, 10);
         rows.push({ title: row, pause: pause.result, load: load.result, memory: load.memory,

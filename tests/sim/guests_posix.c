@@ -8,8 +8,6 @@
 #include <time.h>
 
 #define SECOND UINT64_C(1000000000)
-/* A visitor that has not been served after this has failed. */
-#define PATIENCE (10 * SECOND)
 /* Octets of a visitor's stream; of who stays, with each datagram, and how many
    may be on their way. */
 #define CHUNK 100
@@ -220,6 +218,8 @@ static int begin(guests *all, guest *g, int stays, const guests_hashes *known,
   config.nhashes = known->count;
   config.path = &path;
   config.datagram_queue = 256;
+  config.handshake_timeout = all->config.patience;
+  config.idle_timeout = 30 * SECOND + all->config.patience;
   config.tls = all->tls;
   config.random = &all->random;
   config.callbacks = callbacks;
@@ -290,7 +290,7 @@ static uint64_t run(guest *g, uint64_t stop, uint64_t now) {
   uint64_t deadline;
 
   send_due(g, stop, now);
-  if (!g->stays && !g->done && now > g->due + PATIENCE) {
+  if (!g->stays && !g->done && now > g->due + g->all->config.patience) {
     sim_client_close(g->client, SIM_H3_NO_ERROR, NULL);
     g->dirty = 1;
   }

@@ -40,6 +40,8 @@ typedef struct guests_config {
   /* A second: of datagrams, over all who stay; of new visitors. */
   double rate;
   double visits;
+  /* Nanoseconds after which a visitor that was not served has failed. */
+  uint64_t patience;
   int epoll_fd;
 } guests_config;
 
