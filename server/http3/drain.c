@@ -5,20 +5,15 @@
 #include "server/webtransport/wt_conn.h"
 
 void h3_conn_drain(h3_conn *h3, uint64_t now) {
-  int rv;
-
   if (h3->draining) {
     return;
   }
   h3->draining = 1;
   h3->goaway_deadline = now + H3_GOAWAY_DELAY;
-  rv = nghttp3_conn_submit_shutdown_notice(h3->nghttp3);
-  if (rv == 0) {
-    rv = wt_conn_drain(h3->wt);
-  }
-  if (rv != 0) {
-    /* Want of memory; the connection tells when it is written. */
-    h3_fail(h3, rv);
+  if (nghttp3_conn_submit_shutdown_notice(h3->nghttp3) != 0 ||
+      wt_conn_drain(h3->wt) != 0) {
+    /* The connection is closed when it is written next. */
+    quic_conn_fail(h3->conn, NGHTTP3_H3_INTERNAL_ERROR, "no memory");
   }
   quic_conn_wake(h3->conn);
 }

@@ -49,6 +49,9 @@ typedef struct sim_world {
   ngtcp2_mem mem;
   size_t octets_live;
   size_t octets_peak;
+  /* While |fail_at| is not 0, allocations are counted, and that one fails. */
+  size_t allocations;
+  size_t fail_at;
 } sim_world;
 
 /* NULL if anything fails.  |limits| NULL: the server's default. */

@@ -28,16 +28,20 @@ static size_t length_of(const uint8_t *block) {
 }
 
 static void *meter_realloc(void *old, size_t size, void *user) {
+  sim_world *world = user;
   uint8_t *block = old == NULL ? NULL : (uint8_t *)old - METER_LEN;
   size_t before = block == NULL ? 0 : length_of(block);
   uint8_t *more;
 
+  if (world->fail_at != 0 && ++world->allocations == world->fail_at) {
+    return NULL;
+  }
   more = realloc(block, METER_LEN + size);
   if (more == NULL) {
     return NULL;
   }
   memcpy(more, &size, sizeof(size));
-  count(user, size, before);
+  count(world, size, before);
   return more + METER_LEN;
 }
 
