@@ -389,7 +389,9 @@ int quic_conn_new(quic_conn **pconn, const quic_conn_config *config,
   conn->ref.get_conn = get_conn;
   conn->ref.user_data = conn;
   conn->endpoint = config->endpoint;
-  conn->mem = config->mem;
+  quic_memory_init(&conn->memory, config->mem, config->memory,
+                   limits->memory ? limits->memory : QUIC_CONN_MEMORY);
+  conn->mem = &conn->memory.mem;
   conn->random = config->random;
   conn->services = config->services;
   conn->nservices = config->nservices;
@@ -443,7 +445,7 @@ int quic_conn_new(quic_conn **pconn, const quic_conn_config *config,
 
   if (ngtcp2_conn_server_new(&conn->ngtcp2, &hd->scid, &config->scid, path,
                              hd->version, &callbacks, &settings, &params,
-                             config->mem, conn) != 0) {
+                             conn->mem, conn) != 0) {
     goto fail_conn;
   }
   if (tls_session_new(&conn->tls, config->tls, &conn->ref) != 0) {
@@ -489,7 +491,7 @@ static void leave_open(quic_conn *conn, quic_conn_state state) {
 }
 
 void quic_conn_free(quic_conn *conn) {
-  const ngtcp2_mem *mem = conn->mem;
+  const ngtcp2_mem *mem = conn->memory.base;
 
   end_protocol(conn);
   leave_open(conn, QUIC_CONN_DEAD);
@@ -668,7 +670,7 @@ void quic_conn_close(quic_conn *conn, const ngtcp2_ccerr *ccerr, uint64_t now) {
   end_protocol(conn);
   leave_open(conn, QUIC_CONN_DEAD);
   conn->close_packet =
-      conn->mem->malloc(CLOSE_PACKET_MAX, conn->mem->user_data);
+      conn->memory.base->malloc(CLOSE_PACKET_MAX, conn->memory.base->user_data);
   if (!conn->close_packet) {
     return;
   }

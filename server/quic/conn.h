@@ -10,6 +10,7 @@
 
 #include "certmgr/random.h"
 #include "server/quic/address_token.h"
+#include "server/quic/memory.h"
 #include "server/quic/send_queue.h"
 #include "server/quic/timer_heap.h"
 #include "server/tls.h"
@@ -38,6 +39,9 @@
 
 /* Datagrams kept for one connection until they fit into a packet. */
 #define QUIC_DATAGRAM_QUEUE_MAX 128
+
+/* More than windows of the default size can ever ask for. */
+#define QUIC_CONN_MEMORY ((size_t)16 * 1024 * 1024)
 
 typedef struct quic_conn quic_conn;
 typedef struct quic_stream quic_stream;
@@ -180,6 +184,9 @@ typedef struct quic_conn_limits {
   uint64_t connection_window; /* octets */
   uint64_t streams_bidi;      /* that a peer may have open at once */
   uint64_t streams_uni;
+  /* Octets of memory, TLS apart; 0: QUIC_CONN_MEMORY.  Beyond it the
+     connection is closed with INTERNAL_ERROR. */
+  size_t memory;
   uint64_t idle_timeout;      /* nanoseconds */
   uint64_t handshake_timeout; /* nanoseconds */
 } quic_conn_limits;
@@ -191,6 +198,9 @@ struct quic_conn {
   /* The handshake is complete and |tls| finished. */
   int tls_finished;
   struct quic_endpoint *endpoint;
+  /* All of the connection but this structure and its last words, so that it
+     can be closed at its limit. */
+  quic_memory memory;
   const ngtcp2_mem *mem;
   const cm_random *random;
   const struct quic_service *services;
@@ -251,6 +261,7 @@ struct quic_conn {
 typedef struct quic_conn_config {
   struct quic_endpoint *endpoint;
   const ngtcp2_mem *mem;
+  quic_memory *memory; /* of all connections */
   const cm_random *random;
   const quic_conn_limits *limits;
   const struct quic_service *services;

@@ -19,6 +19,7 @@
 struct quic_endpoint {
   quic_endpoint_config config;
   tls_context *tls;
+  quic_memory memory;
   cid_table cids;
   timer_heap timers;
   quic_conn *conns; /* all of them */
@@ -38,6 +39,7 @@ struct quic_endpoint {
 void quic_conn_limits_default(quic_conn_limits *limits) {
   limits->stream_window = 1024 * 1024;
   limits->connection_window = 2 * 1024 * 1024;
+  limits->memory = 0;
   limits->streams_bidi = 128;
   limits->streams_uni = 128;
   limits->idle_timeout = 30 * NGTCP2_SECONDS;
@@ -92,6 +94,8 @@ int quic_endpoint_new(quic_endpoint **pendpoint,
     endpoint->config.handshakes_per_address =
         (endpoint->config.handshakes_max + 1) / 2;
   }
+  quic_memory_init(&endpoint->memory, mem, NULL,
+                   config->memory_max ? config->memory_max : SIZE_MAX);
   cid_table_init(&endpoint->cids, key, mem);
   timer_heap_init(&endpoint->timers, mem);
   endpoint->tls = tls;
@@ -219,6 +223,7 @@ static int send_retry(quic_endpoint *endpoint, const udp_datagram *in,
 
 static int has_room(quic_endpoint *endpoint, const udp_address *remote) {
   return endpoint->nconns < endpoint->config.connections_max &&
+         endpoint->memory.octets <= endpoint->memory.limit / 4 * 3 &&
          endpoint->nhandshakes < endpoint->config.handshakes_max &&
          *place_of(endpoint, remote) < endpoint->config.handshakes_per_address;
 }
@@ -271,6 +276,7 @@ static quic_conn *accept_conn(quic_endpoint *endpoint, const udp_datagram *in,
   }
   config.endpoint = endpoint;
   config.mem = endpoint->config.mem;
+  config.memory = &endpoint->memory;
   config.random = endpoint->config.random;
   config.limits = &endpoint->config.limits;
   config.services = endpoint->config.services;
@@ -483,6 +489,10 @@ int quic_endpoint_holds_certificate(const quic_endpoint *endpoint,
 
 size_t quic_endpoint_connections(const quic_endpoint *endpoint) {
   return endpoint->nopen;
+}
+
+size_t quic_endpoint_memory(const quic_endpoint *endpoint) {
+  return endpoint->memory.octets;
 }
 
 size_t quic_endpoint_handshakes(const quic_endpoint *endpoint) {

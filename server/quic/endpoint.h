@@ -74,6 +74,9 @@ typedef struct quic_endpoint_config {
   const quic_service *services;
   size_t nservices;
   size_t connections_max;
+  /* Octets of memory of all connections, TLS apart; 0: no limit.  From three
+     quarters on there are no new ones. */
+  size_t memory_max;
   quic_retry retry;
   /* 0: QUIC_RETRY_ABOVE. */
   size_t retry_above;
@@ -155,6 +158,9 @@ void quic_endpoint_shutdown(quic_endpoint *endpoint, uint64_t now);
 
 /* Connections that are neither closing nor draining. */
 size_t quic_endpoint_connections(const quic_endpoint *endpoint);
+
+/* Octets of memory that connections have, TLS apart. */
+size_t quic_endpoint_memory(const quic_endpoint *endpoint);
 
 /* Those of them whose handshake is not complete. */
 size_t quic_endpoint_handshakes(const quic_endpoint *endpoint);

@@ -67,6 +67,59 @@ static void test_shut_window(void **state) {
   }
 }
 
+/* Whoever makes a connection need too much memory loses that one. */
+static void test_memory_of_one(void **state) {
+  static uint8_t data[1024 * 1024];
+  sim_bare *bare = sim_bare_new(5);
+  sim_peer *other, *peer;
+  int64_t id;
+
+  (void)state;
+  assert_non_null(bare);
+  bare->config.limits.memory = 400 * 1024;
+  assert_int_equal(sim_bare_start(bare), 0);
+  other = sim_bare_connect(bare);
+  assert_non_null(other);
+  peer = connect_with(bare, 1, 1);
+  assert_int_equal(sim_client_open_bidi(peer->client, SIM_NO_SESSION, &id), 0);
+  assert_int_equal(
+      sim_client_stream_write(peer->client, id, data, sizeof(data), 0), 0);
+  assert_int_equal(sim_bare_until(bare, sim_is_closed, peer, 0), 0);
+  assert_false(peer->end.local);
+  assert_int_equal(peer->end.by, SIM_CLOSED_TRANSPORT);
+  assert_int_equal(peer->end.error_code, NGTCP2_INTERNAL_ERROR);
+  assert_true(sim_bare_echoes(bare, other, 100000));
+  assert_int_equal(sim_bare_pass(bare, 10 * SIM_SECOND), 0);
+  assert_int_equal(quic_endpoint_connections(bare->endpoint), 1);
+  sim_bare_free(bare);
+}
+
+/* And all together have no more than they may: others are not let in. */
+static void test_memory_of_all(void **state) {
+  sim_bare *bare = sim_bare_new(6);
+  sim_client_config config;
+  size_t i, n = 0;
+
+  (void)state;
+  assert_non_null(bare);
+  bare->config.memory_max = 1024 * 1024;
+  assert_int_equal(sim_bare_start(bare), 0);
+  config = sim_bare_config(bare);
+  for (i = 0; i < 60; ++i) {
+    assert_non_null(sim_bare_add(bare, &config));
+    assert_int_equal(sim_bare_pass(bare, 50 * SIM_MILLISECOND), 0);
+    assert_true(quic_endpoint_memory(bare->endpoint) <= 1024 * 1024);
+    n += (size_t)bare->peers[i]->handshake_done;
+  }
+  assert_in_range(n, 5, 40);
+  assert_true(sim_bare_counters(bare)->connections_refused > 0);
+  assert_true(sim_bare_echoes(bare, bare->peers[0], 10000));
+  assert_int_equal(sim_bare_pass(bare, 60 * SIM_SECOND), 0);
+  assert_int_equal(quic_endpoint_memory(bare->endpoint), 0);
+  assert_non_null(sim_bare_connect(bare));
+  sim_bare_free(bare);
+}
+
 /* A client that opens streams and resets them, as fast as it is let: at least
    ten thousand in each second. */
 typedef struct opener {
@@ -129,6 +182,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_narrow_window),
       cmocka_unit_test(test_shut_window),
+      cmocka_unit_test(test_memory_of_one),
+      cmocka_unit_test(test_memory_of_all),
       cmocka_unit_test(test_open_and_reset),
   };
 
