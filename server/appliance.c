@@ -14,6 +14,7 @@ void appliance_config_default(appliance_config *config) {
   memset(config, 0, sizeof(*config));
   quic_conn_limits_default(&config->limits);
   config->connections_max = 10000;
+  config->request_timeout = 30 * NGTCP2_SECONDS;
   config->sessions_max = 16;
   config->prefer = TLS_PREFER_AES_GCM;
 }
@@ -180,6 +181,8 @@ int appliance_new(appliance **pappliance, const appliance_config *config,
   }
   a->now = *now;
   a->started = *now;
+  a->drain_timeout = config->drain_timeout;
+  a->stop_deadline = UINT64_MAX;
   a->on_event = config->on_event;
   a->on_publish = config->on_publish;
   a->on_journal = config->on_journal;
@@ -221,7 +224,9 @@ int appliance_new(appliance **pappliance, const appliance_config *config,
   a->h3.user = a;
   a->h3.webtransport.apps = a->apps;
   a->h3.webtransport.napps = sizeof(a->apps) / sizeof(a->apps[0]);
+  a->h3.request_timeout = config->request_timeout;
   a->h3.webtransport.sessions_max = config->sessions_max;
+  a->h3.webtransport.origins = config->origins;
   a->h3.webtransport.on_session_opened = on_session_opened;
   a->h3.webtransport.on_session_closed = on_session_closed;
   a->h3.webtransport.user = a;
@@ -236,6 +241,9 @@ int appliance_new(appliance **pappliance, const appliance_config *config,
   endpoint.services = a->services;
   endpoint.nservices = sizeof(a->services) / sizeof(a->services[0]);
   endpoint.connections_max = config->connections_max;
+  endpoint.retry = config->retry;
+  endpoint.retry_above = config->retry_above;
+  endpoint.handshakes_max = config->handshakes_max;
   endpoint.on_initial = appliance_on_initial;
   endpoint.on_end = appliance_on_end;
   endpoint.user = a;
@@ -277,23 +285,19 @@ int appliance_step(appliance *a, const appliance_time *now, udp_batch *in,
   if (in) {
     quic_endpoint_receive(a->endpoint, in, now->mono);
   }
+  appliance_tend_stop(a);
   return quic_endpoint_send(a->endpoint, out, now->mono);
 }
 
 uint64_t appliance_deadline(const appliance *a) {
   uint64_t endpoint = quic_endpoint_deadline(a->endpoint);
 
+  if (a->stop_deadline < endpoint) {
+    endpoint = a->stop_deadline;
+  }
   return endpoint < a->certificates_deadline ? endpoint
                                              : a->certificates_deadline;
 }
-
-void appliance_shutdown(appliance *a, const appliance_time *now) {
-  a->now = *now;
-  a->stopping = 1;
-  quic_endpoint_shutdown(a->endpoint, now->mono);
-}
-
-int appliance_is_stopping(const appliance *a) { return a->stopping; }
 
 quic_endpoint *appliance_endpoint(appliance *a) { return a->endpoint; }
 

@@ -53,6 +53,19 @@ typedef struct appliance_config {
   quic_conn_limits limits;
   size_t connections_max;
   size_t sessions_max; /* per connection */
+  /* See quic_endpoint_config. */
+  quic_retry retry;
+  size_t retry_above;
+  size_t handshakes_max;
+  /* Nanoseconds in which a new connection has to make a request; 0: for ever.
+   */
+  uint64_t request_timeout;
+  /* The origins whose pages may have a session, in an array that ends with
+     NULL; NULL: all.  Must outlive the appliance. */
+  const char *const *origins;
+  /* Nanoseconds that sessions get to end by themselves when it stops; 0: they
+     are closed at once. */
+  uint64_t drain_timeout;
   tls_cipher_preference prefer;
   tls_keylog keylog; /* may be NULL */
   void *keylog_user;
@@ -77,8 +90,8 @@ void appliance_config_default(appliance_config *config);
  * Takes up the certificates of |config->store|, makes those that are missing,
  * and serves; if that cannot be done at once, it is tried again, and
  * appliance_is_ready() says when.  Everything that |config| points to but
- * |random|, |mem| and |store| is copied.  Returns 0, or CM_ERR_* or TLS_ERR_*
- * or QUIC_ERR_*, for appliance_strerror().
+ * |random|, |mem|, |store| and |origins| is copied.  Returns 0, or CM_ERR_* or
+ * TLS_ERR_* or QUIC_ERR_*, for appliance_strerror().
  */
 int appliance_new(appliance **pappliance, const appliance_config *config,
                   const appliance_time *now);
@@ -128,10 +141,19 @@ cJSON *appliance_describe(const appliance *appliance);
 /* Whether clients are served, and told with what hash. */
 int appliance_is_ready(const appliance *appliance);
 
+/*
+ * Stops gracefully, as "stop" does: sessions and connections are asked to end,
+ * after drain_timeout sessions are closed, and then all connections; steps do
+ * that, and appliance_is_stopping() says when it is done.  Asked again, it
+ * waits for nobody.
+ */
+void appliance_drain(appliance *appliance, const appliance_time *now);
+
 /* Closes all connections; the packets go out with appliance_step(). */
 void appliance_shutdown(appliance *appliance, const appliance_time *now);
 
-/* Whether "stop" was commanded or appliance_shutdown() called. */
+/* Whether it has stopped: after the next appliance_step(), its packets have
+   gone out. */
 int appliance_is_stopping(const appliance *appliance);
 
 /* Fills in all of |source| but the hooks and the version, as of the last step;

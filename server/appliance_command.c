@@ -131,7 +131,7 @@ cJSON *appliance_command(appliance *a, const cJSON *command,
     return close_session(a, command);
   }
   if (strcmp(name->valuestring, "stop") == 0) {
-    appliance_shutdown(a, now);
+    appliance_drain(a, now);
     return cJSON_CreateObject();
   }
   reply = appliance_certificate_command(a, name->valuestring, command);

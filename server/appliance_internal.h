@@ -37,6 +37,15 @@ typedef struct served_context {
   tls_context *tls; /* NULL: a free place */
 } served_context;
 
+typedef enum appliance_phase {
+  APPLIANCE_SERVING,
+  /* Sessions are asked to end. */
+  APPLIANCE_DRAINING,
+  /* They were ended, and their peers are being told. */
+  APPLIANCE_CLOSING,
+  APPLIANCE_STOPPED
+} appliance_phase;
+
 struct appliance {
   cm_manager *certificates;
   quic_endpoint *endpoint;
@@ -55,7 +64,10 @@ struct appliance {
   appliance_time started;
   /* When the certificates are looked after next. */
   uint64_t certificates_deadline;
-  int stopping;
+  appliance_phase phase;
+  uint64_t drain_timeout;
+  /* When the phase ends at the latest; UINT64_MAX: never. */
+  uint64_t stop_deadline;
   /* The certificate that new handshakes get, if |is_serving|. */
   int is_serving;
   uint8_t served[CM_HASH_LEN];
@@ -106,6 +118,11 @@ void appliance_settle_certificates(appliance *a);
 /* quic_endpoint_config.on_initial: a certificate that is valid now is served,
    or the Initial is ignored. */
 int appliance_on_initial(void *user);
+
+/* ---- appliance_stop.c ---- */
+
+/* Goes on with stopping, if that is under way. */
+void appliance_tend_stop(appliance *a);
 
 /* ---- appliance_refusal.c ---- */
 

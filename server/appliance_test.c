@@ -699,12 +699,16 @@ static void test_stop(void **state) {
   reply = sim_world_command(world, "{\"command\":\"stop\"}");
   assert_non_null(reply);
   cJSON_Delete(reply);
+  /* The session is told first. */
+  RUN_UNTIL(world, sim_is_session_closed, peer, 0);
+  assert_false(peer->closed);
+  RUN_UNTIL(world, sim_is_closed, peer, 0);
   assert_true(appliance_is_stopping(world->appliance));
   assert_int_equal(quic_endpoint_connections(world->endpoint), 0);
-  RUN_UNTIL(world, sim_is_closed, peer, 0);
   assert_false(peer->end.local);
   assert_int_equal(peer->end.error_code, 0);
   assert_int_equal(world->sessions_closed, 1);
+  assert_string_equal(world->last_close.by, "server");
   /* Once more does no harm; nobody new is let in. */
   reply = sim_world_command(world, "{\"command\":\"stop\"}");
   cJSON_Delete(reply);

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How the appliance comes to its end: it drains, closes its sessions, and then
+   its connections. */
+#include "server/appliance_internal.h"
+
+/* For the capsules that close sessions to arrive before the connections are
+   closed, in nanoseconds. */
+#define LINGER (100 * NGTCP2_MILLISECONDS)
+
+void appliance_shutdown(appliance *a, const appliance_time *now) {
+  a->now = *now;
+  a->phase = APPLIANCE_STOPPED;
+  a->stop_deadline = UINT64_MAX;
+  quic_endpoint_shutdown(a->endpoint, now->mono);
+}
+
+/* Ends the sessions; who knows of CLOSE learns that it was meant so. */
+static void close_sessions(appliance *a) {
+  if (h3_service_close_sessions(&a->h3, 0, "the server stops") == 0) {
+    appliance_shutdown(a, &a->now);
+    return;
+  }
+  a->phase = APPLIANCE_CLOSING;
+  a->stop_deadline = a->now.mono + LINGER;
+}
+
+void appliance_drain(appliance *a, const appliance_time *now) {
+  a->now = *now;
+  if (a->phase == APPLIANCE_CLOSING || a->phase == APPLIANCE_STOPPED) {
+    return;
+  }
+  if (a->phase == APPLIANCE_DRAINING || a->drain_timeout == 0) {
+    /* Asked again: whoever asks has lost patience. */
+    close_sessions(a);
+    return;
+  }
+  a->phase = APPLIANCE_DRAINING;
+  a->stop_deadline = now->mono + a->drain_timeout;
+  h3_service_drain(&a->h3, now->mono);
+  appliance_tend_stop(a);
+}
+
+void appliance_tend_stop(appliance *a) {
+  if (a->phase == APPLIANCE_DRAINING &&
+      (a->now.mono >= a->stop_deadline || h3_service_sessions(&a->h3) == 0)) {
+    close_sessions(a);
+  } else if (a->phase == APPLIANCE_CLOSING && a->now.mono >= a->stop_deadline) {
+    appliance_shutdown(a, &a->now);
+  }
+}
+
+int appliance_is_stopping(const appliance *a) {
+  return a->phase == APPLIANCE_STOPPED;
+}
