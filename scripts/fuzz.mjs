@@ -111,7 +111,9 @@ async function fuzz(target, seconds) {
   const started = Date.now();
   const { code, output } = await run(programOf(target), [
     `-max_total_time=${seconds}`, `-timeout=${HANG}`, '-rss_limit_mb=2048',
-    '-print_final_stats=1', `-artifact_prefix=${FINDINGS}/${target}-`,
+    '-entropic=0', '-len_control=20', '-print_funcs=0',
+    '-print_final_stats=1',
+    `-artifact_prefix=${FINDINGS}/${target}-`,
     work, committed]);
   const took = Math.max(1, Math.round((Date.now() - started) / 1000));
   const executions =

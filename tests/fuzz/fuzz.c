@@ -73,6 +73,12 @@ static int fill(void *user, uint8_t *dest, size_t len) {
 
 const cm_random fuzz_random = {fill, NULL};
 
+/* A large quarantine is all page faults. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void) {
+  return "quarantine_size_mb=16:malloc_context_size=8";
+}
+
 /* Instead of the system's. */
 ssize_t getrandom(void *buf, size_t len, unsigned int flags) {
   (void)flags;

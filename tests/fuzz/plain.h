@@ -20,7 +20,8 @@
 typedef enum fuzz_plain_mode {
   /* Real TLS, real protection. */
   FUZZ_PLAIN_NOTHING,
-  /* Real TLS, packets in the clear. */
+  /* Real TLS, packets in the clear.  A tls_context is never freed: it serves
+     all inputs. */
   FUZZ_PLAIN_PACKETS,
   /* No TLS at all: a tls_context is anything that is not NULL. */
   FUZZ_PLAIN_ALL
