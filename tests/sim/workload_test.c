@@ -13,7 +13,8 @@ typedef struct workers {
   size_t count;
 } workers;
 
-static void begin(workers *all, uint64_t seed, size_t count) {
+static void begin_at(workers *all, uint64_t seed, size_t count,
+                     const char *path) {
   sim_client_config config;
   size_t i;
 
@@ -23,7 +24,7 @@ static void begin(workers *all, uint64_t seed, size_t count) {
   config = sim_world_config(all->world);
   config.callbacks = sim_worker_callbacks;
   load.config.request.authority = "localhost:4433";
-  load.config.request.path = "/echo";
+  load.config.request.path = path;
   for (i = 0; i < count; ++i) {
     all->worker[i] = sim_worker_new(&load);
     assert_non_null(all->worker[i]);
@@ -34,6 +35,10 @@ static void begin(workers *all, uint64_t seed, size_t count) {
     sim_worker_begin(all->worker[i], all->client[i],
                      sim_network_now(all->world->network));
   }
+}
+
+static void begin(workers *all, uint64_t seed, size_t count) {
+  begin_at(all, seed, count, "/echo");
 }
 
 /* As the load generator's loop, a millisecond at a time. */
@@ -146,6 +151,90 @@ static void test_streams(void **state) {
   end(&all);
 }
 
+/* The octets are those acknowledged, the streams those that the server has
+   answered with their right number. */
+static void test_upload(void **state) {
+  workers all;
+
+  (void)state;
+  memset(&load, 0, sizeof(load));
+  load.config.mode = SIM_LOAD_UPLOAD;
+  load.config.streams = 3;
+  load.config.size = 50000;
+  load.config.window = 20000;
+  begin_at(&all, 75, 3, "/sink");
+  measure(&all);
+  assert_int_equal(load.wrong, 0);
+  assert_true(load.streams > 9);
+  assert_true(load.octets >= load.streams * 50000);
+  assert_int_equal(load.times.count, load.streams);
+  end(&all);
+}
+
+static void test_upload_to_an_echo(void **state) {
+  workers all;
+
+  (void)state;
+  memset(&load, 0, sizeof(load));
+  load.config.mode = SIM_LOAD_UPLOAD;
+  load.config.streams = 1;
+  load.config.size = 50000;
+  load.config.window = 20000;
+  begin(&all, 76, 1);
+  measure(&all);
+  assert_true(load.wrong > 0);
+  end(&all);
+}
+
+static void test_download(void **state) {
+  workers all;
+
+  (void)state;
+  memset(&load, 0, sizeof(load));
+  load.config.mode = SIM_LOAD_DOWNLOAD;
+  load.config.streams = 3;
+  load.config.size = 50000;
+  begin_at(&all, 77, 3, "/source?streams=0&bytes=50000");
+  measure(&all);
+  assert_int_equal(load.wrong, 0);
+  assert_true(load.streams > 9);
+  assert_true(load.octets >= load.streams * 50000);
+  assert_int_equal(load.times.count, load.streams);
+  end(&all);
+}
+
+/* Streams of another length than was asked for are told. */
+static void test_download_cut_short(void **state) {
+  workers all;
+
+  (void)state;
+  memset(&load, 0, sizeof(load));
+  load.config.mode = SIM_LOAD_DOWNLOAD;
+  load.config.streams = 1;
+  load.config.size = 50000;
+  begin_at(&all, 78, 1, "/source?streams=0&bytes=49999");
+  measure(&all);
+  assert_true(load.streams > 0);
+  /* The last of them end after the time that counts. */
+  assert_true(load.wrong >= load.streams);
+  end(&all);
+}
+
+/* Sessions that are there, and nothing that comes from them. */
+static void test_idle(void **state) {
+  workers all;
+
+  (void)state;
+  memset(&load, 0, sizeof(load));
+  load.config.mode = SIM_LOAD_IDLE;
+  begin(&all, 79, 3);
+  measure(&all);
+  assert_true(sim_worker_ready(all.worker[0]));
+  assert_int_equal(load.failures, 0);
+  assert_int_equal(load.octets + load.times.count, 0);
+  end(&all);
+}
+
 static void test_handshakes(void **state) {
   workers all;
 
@@ -185,6 +274,11 @@ int main(void) {
       cmocka_unit_test(test_datagrams),
       cmocka_unit_test(test_datagrams_at_a_rate),
       cmocka_unit_test(test_streams),
+      cmocka_unit_test(test_upload),
+      cmocka_unit_test(test_upload_to_an_echo),
+      cmocka_unit_test(test_download),
+      cmocka_unit_test(test_download_cut_short),
+      cmocka_unit_test(test_idle),
       cmocka_unit_test(test_handshakes),
       cmocka_unit_test(test_nothing_from_nothing),
   };
