@@ -28,8 +28,9 @@ static int ask(cJSON **preply, const cli_options *o, const cJSON *command) {
     path = found;
   }
   if (rv == CONTROL_ERR_IN_USE) {
-    cli_complain("several servers run: say which with --control PATH (it is "
-                 "in their ready line)");
+    cli_complain("several servers run: say which, such as --control %s (the "
+                 "number is its port)",
+                 found);
     return HOST_EXIT_CONTROL;
   }
   if (rv != 0) {

@@ -363,6 +363,7 @@ static int open_appliance(serve_host *h) {
   const char *defaults[HOST_NAMES_MAX];
   appliance_config config;
   appliance_time t;
+  char doubt[256];
   int rv;
 
   appliance_config_default(&config);
@@ -386,6 +387,10 @@ static int open_appliance(serve_host *h) {
   rv = appliance_new(&h->appliance, &config, &t);
   if (rv != 0) {
     return serve_fail(h, rv);
+  }
+  if (host_doubt(doubt, sizeof(doubt), o->address, config.hosts,
+                 config.nhosts)) {
+    serve_log("warning", "%s", doubt);
   }
   if (h->store && h->store->bad > 0) {
     serve_log("warning",

@@ -3,10 +3,17 @@
 
 #include <arpa/inet.h>
 #include <stdio.h>
+#include <strings.h>
 #include <time.h>
 
 /* Turns of receiving before others than the socket are looked at. */
 #define ROUNDS_MAX 16
+
+static int is_loopback(const udp_address *address) {
+  return address->sa.sa_family == AF_INET6
+             ? IN6_IS_ADDR_LOOPBACK(&address->in6.sin6_addr)
+             : ntohl(address->in.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+}
 
 size_t host_default_names(const char *names[HOST_NAMES_MAX],
                           const char *address) {
@@ -32,11 +39,44 @@ size_t host_default_names(const char *names[HOST_NAMES_MAX],
     return 3;
   }
   names[0] = address;
-  if (ipv6 ? IN6_IS_ADDR_LOOPBACK(&parsed.in6.sin6_addr)
-           : ntohl(parsed.in.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET) {
+  if (is_loopback(&parsed)) {
     names[1] = "localhost";
     return 2;
   }
+  return 1;
+}
+
+int host_doubt(char *text, size_t textlen, const char *address,
+               const char *const *names, size_t n) {
+  udp_address bound, named;
+  const char *name;
+  size_t i = 0;
+
+  while (i < n && names[i][0] == '*') {
+    ++i;
+  }
+  if (i == n || udp_address_parse(&bound, address, 0) != 0) {
+    return 0;
+  }
+  name = names[i];
+  if (strcasecmp(name, "localhost") == 0) {
+    if (bound.sa.sa_family == AF_INET6) {
+      return 0;
+    }
+    snprintf(text, textlen,
+             "a browser takes localhost for ::1, and this listens on %s: take "
+             "127.0.0.1 as host, or listen on ::",
+             address);
+    return 1;
+  }
+  if (!is_loopback(&bound) ||
+      (udp_address_parse(&named, name, 0) == 0 && is_loopback(&named))) {
+    return 0;
+  }
+  snprintf(text, textlen,
+           "only programs of this machine can reach %.100s: this listens on %s "
+           "alone, and :: is every network",
+           name, address);
   return 1;
 }
 
@@ -161,7 +201,8 @@ void host_explain(char *text, size_t textlen, int error, const char *address,
   case CM_ERR_HOST:
     snprintf(text, textlen,
              "--host takes a DNS name or a literal address, such as "
-             "example.org or 192.0.2.1");
+             "example.org or 192.0.2.1; one of them is no wildcard, for the "
+             "link");
     break;
   case CM_ERR_INVALID:
   case CM_ERR_NOBUF:

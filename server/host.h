@@ -29,6 +29,14 @@ typedef enum host_exit {
 size_t host_default_names(const char *names[HOST_NAMES_MAX],
                           const char *address);
 
+/*
+ * Whether a server that is bound to |address|, for the |n| |names|, hands out a
+ * link by which clients are bound to fail.  Returns 1, and one line for a
+ * person with what to do in |text|; or 0.
+ */
+int host_doubt(char *text, size_t textlen, const char *address,
+               const char *const *names, size_t n);
+
 /* Reads both clocks. */
 void host_now(appliance_time *now);
 

@@ -54,6 +54,49 @@ static void test_default_names(void **state) {
   assert_string_equal(names[0], "127.example.org");
 }
 
+/* Nobody who takes the link that is handed out is left to wonder. */
+static void test_doubt(void **state) {
+  static const struct {
+    const char *address;
+    const char *names[2];
+    const char *what; /* NULL: it is well */
+  } cases[] = {
+      {"127.0.0.1", {"127.0.0.1", "localhost"}, NULL},
+      {"127.0.0.1", {"127.1.1.1", "localhost"}, NULL},
+      {"127.0.0.1", {"LocalHost", "127.0.0.1"}, "a browser takes localhost"},
+      {"0.0.0.0", {"localhost", "127.0.0.1"}, "a browser takes localhost"},
+      {"::", {"localhost", "127.0.0.1"}, NULL},
+      {"::1", {"localhost", "::1"}, NULL},
+      {"::", {"example.org", "::1"}, NULL},
+      {"0.0.0.0", {"example.org", "::1"}, NULL},
+      {"192.0.2.1", {"example.org", "::1"}, NULL},
+      {"127.0.0.1", {"example.org", "127.0.0.1"}, "can reach example.org"},
+      {"::1", {"192.0.2.1", "127.0.0.1"}, "can reach 192.0.2.1"},
+      {"127.0.0.1", {"*.example.org", "127.0.0.1"}, NULL},
+      {"127.0.0.1", {"*.example.org", "a.example"}, "can reach a.example"},
+      {"127.0.0.1", {"*.example.org", "*.a.example"}, NULL},
+      {"nonsense", {"example.org", "a.example"}, NULL}};
+  const char *names[HOST_NAMES_MAX];
+  char text[256];
+  size_t i, n;
+
+  (void)state;
+  for (i = 0; i < sizeof(cases) / sizeof(cases[0]); ++i) {
+    int rv =
+        host_doubt(text, sizeof(text), cases[i].address, cases[i].names, 2);
+
+    assert_int_equal(rv, cases[i].what != NULL);
+    if (rv) {
+      assert_non_null(strstr(text, cases[i].what));
+      assert_non_null(strstr(text, cases[i].address));
+    }
+    /* What is chosen if nobody says is well. */
+    n = host_default_names(names, cases[i].address);
+    assert_int_equal(host_doubt(text, sizeof(text), cases[i].address, names, n),
+                     0);
+  }
+}
+
 static void test_exit_codes(void **state) {
   static const struct {
     int error;
@@ -127,6 +170,7 @@ static void test_explain(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_default_names),
+      cmocka_unit_test(test_doubt),
       cmocka_unit_test(test_exit_codes),
       cmocka_unit_test(test_explain),
   };

@@ -280,7 +280,7 @@ static int read_options(host *h, const cJSON *options, appliance_config *config,
 static int serve_by(host *h, appliance_config *config) {
   appliance_time t;
   unsigned bad;
-  char text[128];
+  char text[256];
   int rv;
 
   config->port = h->port;
@@ -298,6 +298,10 @@ static int serve_by(host *h, appliance_config *config) {
     return fail(h, rv);
   }
   announce_socket(h);
+  if (host_doubt(text, sizeof(text), h->address, config->hosts,
+                 config->nhosts)) {
+    tell(h, "warning", text);
+  }
   bad = h->store ? h->store->bad : 0;
   if (bad > 0) {
     snprintf(text, sizeof(text),

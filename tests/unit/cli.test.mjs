@@ -258,7 +258,7 @@ test('every command, to a server that keeps nothing', async (t) => {
       { input: backup.replace('.', '.A') });
     refuses(2, /No such file/, other.to('identity', '--restore', fresh()));
     // Two servers run: which one is meant has to be said.
-    refuses(6, /several servers run: say which with --control/, ['status']);
+    refuses(6, /several servers run: say which, such as --control .*\.sock \(the number is its port\)/, ['status']);
     assert.equal(await other.stop(), 0);
   });
 
@@ -372,6 +372,13 @@ test('the state folder if nobody says', async (t) => {
   const { XDG_STATE_HOME: _, HOME: __, ...bare } = ENV;
   refuses(7, /HOME is not set: give --state DIR, or --ephemeral/, ['serve', '--port', '0'], { env: bare });
   refuses(7, /cannot be made: .*--state DIR/, ['serve', '--port', '0', '--state', '/dev/null/x/y']);
+});
+
+test('a link that nobody can use is told', async (t) => {
+  const server = await serve(t, '--ephemeral', '--host', 'example.org');
+  assert.equal(await server.stop(), 0);
+  assert.ok(server.log.some((line) => /warning: only programs of this machine can reach example\.org/.test(line)),
+    server.log.join('\n'));
 });
 
 test('HTTP has its place, or says so', async (t) => {
