@@ -10,6 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Rounding of two clocks, and the time between reading them. */
+#define JUMP_SECONDS 2
+
 void appliance_config_default(appliance_config *config) {
   memset(config, 0, sizeof(*config));
   quic_conn_limits_default(&config->limits);
@@ -275,9 +278,26 @@ void appliance_free(appliance *a) {
   tls_cleanup();
 }
 
+/* Whether the wall clock has gone another way than the monotonic one since the
+   last step: somebody has set it, or the machine was asleep. */
+static int has_jumped(const appliance *a, const appliance_time *now) {
+  int64_t went = (int64_t)(now->mono / NGTCP2_SECONDS) -
+                 (int64_t)(a->now.mono / NGTCP2_SECONDS);
+  int64_t jump = now->wall - a->now.wall - went;
+
+  return jump > JUMP_SECONDS || jump < -JUMP_SECONDS;
+}
+
+void appliance_set_time(appliance *a, const appliance_time *now) {
+  if (has_jumped(a, now)) {
+    a->certificates_deadline = now->mono;
+  }
+  a->now = *now;
+}
+
 int appliance_step(appliance *a, const appliance_time *now, udp_batch *in,
                    udp_batch *out) {
-  a->now = *now;
+  appliance_set_time(a, now);
   if (now->mono >= a->certificates_deadline ||
       cm_manager_is_saving(a->certificates)) {
     appliance_tend_certificates(a);

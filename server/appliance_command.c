@@ -120,7 +120,7 @@ cJSON *appliance_command(appliance *a, const cJSON *command,
   const cJSON *name = cJSON_GetObjectItemCaseSensitive(command, "command");
   cJSON *reply;
 
-  a->now = *now;
+  appliance_set_time(a, now);
   if (!cJSON_IsString(name)) {
     return appliance_refuse("a command is an object with \"command\"");
   }

@@ -83,6 +83,10 @@ struct appliance {
 
 /* ---- appliance.c ---- */
 
+/* It is |now|.  The certificates are looked after at once if the wall clock has
+   jumped. */
+void appliance_set_time(appliance *a, const appliance_time *now);
+
 /* An object with "type"; NULL for want of memory. */
 cJSON *appliance_event(const char *type);
 /* Tells |event| to the host and deletes it. */

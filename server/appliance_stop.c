@@ -8,7 +8,7 @@
 #define LINGER (100 * NGTCP2_MILLISECONDS)
 
 void appliance_shutdown(appliance *a, const appliance_time *now) {
-  a->now = *now;
+  appliance_set_time(a, now);
   a->phase = APPLIANCE_STOPPED;
   a->stop_deadline = UINT64_MAX;
   quic_endpoint_shutdown(a->endpoint, now->mono);
@@ -25,7 +25,7 @@ static void close_sessions(appliance *a) {
 }
 
 void appliance_drain(appliance *a, const appliance_time *now) {
-  a->now = *now;
+  appliance_set_time(a, now);
   if (a->phase == APPLIANCE_CLOSING || a->phase == APPLIANCE_STOPPED) {
     return;
   }

@@ -276,8 +276,10 @@ static void test_waits_for_time(void **state) {
   cJSON_Delete(object);
   check_refused(&b, "{\"command\":\"hashes\",\"form\":\"link\"}");
   check_refused(&b, "{\"command\":\"rotate\",\"force\":true}");
+  /* At the next turn of the loop, not when a timer runs out. */
   b.now.wall = WALL;
-  next(&b);
+  step(&b);
+  settle(&b);
   assert_true(appliance_is_ready(b.appliance));
   appliance_free(b.appliance);
 }
