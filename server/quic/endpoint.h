@@ -133,7 +133,7 @@ size_t quic_endpoint_close_certificate(quic_endpoint *endpoint,
                                        uint64_t now);
 
 /* Whether a connection made under that certificate is still there, be it only
-   to say that it is closed. */
+   to say that it is closed.  Goes through all of them: for tests. */
 int quic_endpoint_holds_certificate(const quic_endpoint *endpoint,
                                     const uint8_t sha256[CM_HASH_LEN]);
 

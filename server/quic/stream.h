@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What conn.c and stream.c share; nobody else includes it. */
+/* What the parts of a connection share; nobody else includes it. */
 #ifndef SERVER_QUIC_STREAM_H
 #define SERVER_QUIC_STREAM_H
 
@@ -12,6 +12,9 @@ struct quic_datagram {
   size_t len;
   uint8_t data[];
 };
+
+/* |user_data| is the quic_conn. */
+extern const ngtcp2_callbacks quic_conn_callbacks;
 
 /* QUIC_ERR_NOMEM. */
 int quic_stream_new(quic_stream **pstream, quic_conn *conn, int64_t id);

@@ -39,16 +39,25 @@ static sim_peer *add_with(sim_bare *bare, const uint8_t *token, size_t len) {
 /* ---- Retry ---- */
 
 static void test_always(void **state) {
-  sim_bare *bare = begin(1, QUIC_RETRY_ALWAYS);
-  sim_peer *peer = sim_bare_connect(bare);
+  static const uint32_t versions[] = {NGTCP2_PROTO_VER_V1, NGTCP2_PROTO_VER_V2};
+  size_t i;
 
   (void)state;
-  assert_non_null(peer);
-  assert_int_equal(counters(bare)->retries_sent, 1);
-  assert_int_equal(counters(bare)->tokens_accepted, 1);
-  assert_int_equal(counters(bare)->connections_accepted, 1);
-  assert_true(sim_bare_echoes(bare, peer, 50000));
-  end(bare);
+  for (i = 0; i < 2; ++i) {
+    sim_bare *bare = begin(1, QUIC_RETRY_ALWAYS);
+    sim_client_config config = sim_bare_config(bare);
+    sim_peer *peer;
+
+    config.version = versions[i];
+    peer = sim_bare_add(bare, &config);
+    assert_non_null(peer);
+    UNTIL(bare, sim_is_confirmed, peer);
+    assert_int_equal(counters(bare)->retries_sent, 1);
+    assert_int_equal(counters(bare)->tokens_accepted, 1);
+    assert_int_equal(counters(bare)->connections_accepted, 1);
+    assert_true(sim_bare_echoes(bare, peer, 50000));
+    end(bare);
+  }
 }
 
 static void test_never(void **state) {
