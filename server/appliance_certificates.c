@@ -2,6 +2,7 @@
 /* The appliance as the host of the certificate manager, and as its mouth. */
 #include "server/appliance_internal.h"
 
+#include "certmgr/duration.h"
 #include "server/tls_probe.h"
 
 #include <inttypes.h>
@@ -199,6 +200,18 @@ static const char *deed_of(const char *name) {
   return name;
 }
 
+static void explain_jump(char text[APPLIANCE_TEXT_MAX], int64_t seconds) {
+  char words[CM_DURATION_MAX] = "";
+
+  (void)cm_duration_words(words, sizeof(words),
+                          seconds < 0 ? -seconds : seconds);
+  snprintf(text, APPLIANCE_TEXT_MAX,
+           seconds < 0 ? "the wall clock went back by %s"
+                       : "the wall clock went forward by %s, or the machine "
+                         "was asleep",
+           words);
+}
+
 /* What a person should read of |entry|; |*level| NULL if nothing. */
 static void explain(const cm_journal_entry *entry, const char **level,
                     char text[APPLIANCE_TEXT_MAX]) {
@@ -223,7 +236,7 @@ static void explain(const cm_journal_entry *entry, const char **level,
     }
   } else if (strcmp(entry->event, "clock") == 0) {
     *level = "warning";
-    snprintf(text, len, "the wall clock jumped by %" PRId64 " s", entry->value);
+    explain_jump(text, entry->value);
   } else if (strcmp(entry->event, "failed") == 0) {
     *level = "error";
     snprintf(text, len, "%s failed, and is tried again: %s", deed_of(from),

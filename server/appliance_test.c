@@ -18,7 +18,8 @@ typedef struct bench {
   int dry;
   appliance_time now;
   size_t certificates, errors, others;
-  char info[256]; /* The last line of that level. */
+  char info[256];    /* The last line of that level. */
+  char warning[256]; /* The last about the clock. */
   uint8_t packets[4][UDP_SEND_MAX];
   udp_datagram slots[4];
 } bench;
@@ -60,6 +61,10 @@ static void on_event(void *user, cJSON *event) {
   } else if (strcmp(type, "log") == 0 &&
              strcmp(text_of(event, "level"), "info") == 0) {
     snprintf(b->info, sizeof(b->info), "%s", text_of(event, "text"));
+  } else if (strcmp(type, "log") == 0 &&
+             strcmp(text_of(event, "level"), "warning") == 0 &&
+             strstr(text_of(event, "text"), "the wall clock went")) {
+    snprintf(b->warning, sizeof(b->warning), "%s", text_of(event, "text"));
   } else {
     ++b->others;
   }
@@ -572,6 +577,12 @@ static void test_log(void **state) {
     next(&b);
   }
   assert_non_null(strstr(b.info, "the next certificate is ready"));
+  b.now.wall -= 2 * DAY;
+  next(&b);
+  assert_non_null(strstr(b.warning, "went back by 2 days"));
+  b.now.wall += 2 * DAY;
+  next(&b);
+  assert_non_null(strstr(b.warning, "went forward by 2 days"));
   appliance_free(b.appliance);
 }
 

@@ -217,6 +217,9 @@ static char *answer(void *user, const char *line) {
       settle(h, &t) == 0) {
     cJSON_Delete(reply);
     reply = appliance_describe(h->appliance);
+    if (!appliance_is_settled(h->appliance)) {
+      cJSON_AddTrueToObject(reply, "unsettled");
+    }
   }
   printed = cJSON_PrintUnformatted(reply);
   cli_forget(reply, "backup");

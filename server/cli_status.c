@@ -382,7 +382,14 @@ void cli_add_published(text *t, const cJSON *published, int64_t wall) {
       text_add(t, "\n");
     }
   }
-  add_line(t, "Link",
-           string_of(published, "link")[0] ? string_of(published, "link")
-                                           : "none at the moment");
+  if (string_of(published, "link")[0]) {
+    add_line(t, "Link", string_of(published, "link"));
+  } else {
+    add_line(t, "Link",
+             "none: nobody can connect now; \"fortnight status\" says why");
+  }
+  if (cJSON_IsTrue(get(published, "unsettled"))) {
+    text_add(t, "The state folder's disk takes its time, so this is not all "
+                "done yet:\n\"fortnight status\" says how far it is.\n");
+  }
 }

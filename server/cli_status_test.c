@@ -181,6 +181,20 @@ static void test_published(void **state) {
   cJSON_Delete(published);
 }
 
+/* What cannot be seen from the hashes. */
+static void test_published_in_trouble(void **state) {
+  cJSON *published =
+      cJSON_Parse("{\"hashes\":[],\"link\":null,\"unsettled\":true}");
+  text t = {NULL, 0, 0, 0};
+
+  (void)state;
+  cli_add_published(&t, published, WALL);
+  assert_non_null(strstr(t.data, "Link         none: nobody can connect now"));
+  assert_non_null(strstr(t.data, "not all done yet"));
+  text_free(&t);
+  cJSON_Delete(published);
+}
+
 /* What a peer wrote moves no cursor and turns no line around. */
 static void test_safely(void **state) {
   static const struct {
@@ -261,10 +275,15 @@ static void test_status_is_safe(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_healthy),     cmocka_unit_test(test_in_trouble),
-      cmocka_unit_test(test_anything),    cmocka_unit_test(test_many_refusals),
-      cmocka_unit_test(test_published),   cmocka_unit_test(test_safely),
-      cmocka_unit_test(test_json_safely), cmocka_unit_test(test_status_is_safe),
+      cmocka_unit_test(test_healthy),
+      cmocka_unit_test(test_in_trouble),
+      cmocka_unit_test(test_anything),
+      cmocka_unit_test(test_many_refusals),
+      cmocka_unit_test(test_published),
+      cmocka_unit_test(test_published_in_trouble),
+      cmocka_unit_test(test_safely),
+      cmocka_unit_test(test_json_safely),
+      cmocka_unit_test(test_status_is_safe),
   };
 
   return cmocka_run_group_tests(tests, NULL, NULL);
