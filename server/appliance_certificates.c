@@ -60,6 +60,54 @@ static void forget_destroyed(appliance *a) {
   }
 }
 
+/* Forgets the orphans, or (|all| 0) those whose last connection has gone. */
+static void forget_orphans(appliance *a, int all) {
+  orphaned_certificate **at = &a->orphans;
+
+  while (*at) {
+    orphaned_certificate *o = *at;
+
+    if (all || !quic_endpoint_holds_certificate(a->endpoint, o->sha256)) {
+      *at = o->next;
+      free(o);
+    } else {
+      at = &o->next;
+    }
+  }
+}
+
+/* The certificate |id| has been destroyed.  Where there are many, it may have
+   connections still: a reset is to reach them. */
+static void bury(appliance *a, uint64_t id) {
+  const cm_slot *slot =
+      cm_lifecycle_find(cm_manager_lifecycle(a->certificates), id);
+  orphaned_certificate *o;
+
+  forget_destroyed(a);
+  forget_orphans(a, 0);
+  if (!slot || !quic_endpoint_holds_certificate(a->endpoint, slot->sha256)) {
+    return;
+  }
+  o = malloc(sizeof(*o));
+  if (!o) {
+    /* Rather now than never. */
+    quic_endpoint_close_certificate(a->endpoint, slot->sha256, a->now.mono);
+    return;
+  }
+  memcpy(o->sha256, slot->sha256, CM_HASH_LEN);
+  o->next = a->orphans;
+  a->orphans = o;
+}
+
+static void close_orphans(appliance *a) {
+  const orphaned_certificate *o;
+
+  for (o = a->orphans; o; o = o->next) {
+    quic_endpoint_close_certificate(a->endpoint, o->sha256, a->now.mono);
+  }
+  forget_orphans(a, 1);
+}
+
 /* Remembers |tls|.  There is always a place free, for there is one more than
    certificates. */
 static void remember_context(appliance *a, tls_context *tls,
@@ -81,6 +129,7 @@ static void remember_context(appliance *a, tls_context *tls,
 void appliance_forget_contexts(appliance *a) {
   size_t i;
 
+  forget_orphans(a, 1);
   for (i = 0; i < sizeof(a->contexts) / sizeof(a->contexts[0]); ++i) {
     tls_context_unref(a->contexts[i].tls);
     a->contexts[i].tls = NULL;
@@ -290,7 +339,7 @@ static void on_entry(void *user, const cm_journal_entry *entry) {
   appliance_emit(a, journal_event(entry));
   if (strcmp(entry->event, "certificate") == 0 &&
       strcmp(entry->to, "DESTROYED") == 0) {
-    forget_destroyed(a);
+    bury(a, entry->id);
   }
   if (strcmp(entry->event, "state") == 0) {
     cJSON *event = appliance_event("state");
@@ -433,6 +482,9 @@ static cJSON *carry_out(appliance *a, cm_command command) {
   int64_t left;
 
   a->certificates_deadline = a->now.mono;
+  if (refused == CM_COMMAND_ACCEPTED && command == CM_COMMAND_RESET) {
+    close_orphans(a);
+  }
   if (refused == CM_COMMAND_ACCEPTED) {
     return appliance_describe(a);
   }

@@ -46,6 +46,12 @@ typedef enum appliance_phase {
   APPLIANCE_STOPPED
 } appliance_phase;
 
+/* A certificate that is no more, and connections made under it that go on. */
+typedef struct orphaned_certificate {
+  struct orphaned_certificate *next;
+  uint8_t sha256[CM_HASH_LEN];
+} orphaned_certificate;
+
 struct appliance {
   cm_manager *certificates;
   quic_endpoint *endpoint;
@@ -72,6 +78,7 @@ struct appliance {
   int is_serving;
   uint8_t served[CM_HASH_LEN];
   served_context contexts[CM_SLOTS + 1];
+  orphaned_certificate *orphans;
   uint64_t sessions_total;
   open_session *sessions;
   cJSON *closed; /* array of objects, oldest first */

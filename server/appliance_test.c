@@ -729,6 +729,35 @@ static void test_stop(void **state) {
   check_world_end(world);
 }
 
+/* There are more certificates than are remembered, and connections under all of
+   them: a reset reaches the first as well as the last. */
+static void test_reset_reaches_all(void **state) {
+  enum { SWAPS = CM_SLOTS + 4 };
+  sim_world *world = check_world(62);
+  sim_peer *peers[SWAPS];
+  int i;
+
+  (void)state;
+  for (i = 0; i < SWAPS; ++i) {
+    peers[i] = sim_world_connect(world, "h3");
+    assert_non_null(peers[i]);
+    assert_true(sim_world_session(world, peers[i], "/echo") >= 0);
+    assert_int_equal(sim_world_rotate(world), 0);
+    assert_int_equal(sim_world_pass(world, SIM_SECOND / 10), 0);
+  }
+  for (i = 0; i < SWAPS; ++i) {
+    assert_false(peers[i]->closed);
+  }
+  cJSON_Delete(sim_world_command(world, "{\"command\":\"reset\"}"));
+  for (i = 0; i < SWAPS; ++i) {
+    RUN_UNTIL(world, sim_is_closed, peers[i], 0);
+    assert_int_equal(peers[i]->end.error_code, 0x100 + 44);
+  }
+  assert_int_equal(quic_endpoint_connections(world->endpoint), 0);
+  assert_non_null(sim_world_connect(world, "h3"));
+  check_world_end(world);
+}
+
 static void test_sessions_in_status(void **state) {
   sim_world *world = check_world(61);
   sim_peer *peer = sim_world_connect(world, "h3");
@@ -873,6 +902,7 @@ int main(void) {
       cmocka_unit_test(test_rotation_is_retried),
       cmocka_unit_test(test_clock_jumps),
       cmocka_unit_test(test_stop),
+      cmocka_unit_test(test_reset_reaches_all),
       cmocka_unit_test(test_sessions_in_status),
       cmocka_unit_test(test_close_refused),
       cmocka_unit_test(test_closed_is_bounded),
