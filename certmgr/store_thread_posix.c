@@ -27,6 +27,7 @@ typedef struct thread_store {
   int ended;   /* ... it is done, with |result|, and nobody has asked yet. */
   int closing; /* The thread is to end. */
   int result;
+  char message[sizeof(((cm_store *)NULL)->message)]; /* That of |result|. */
   size_t len;
   uint8_t body[CM_STORE_BODY_MAX];
 } thread_store;
@@ -60,6 +61,7 @@ static void *work(void *arg) {
     explicit_bzero(s->body, s->len);
     lock(s);
     s->result = rv;
+    memcpy(s->message, s->inner->message, sizeof(s->message));
     s->busy = 0;
     s->ended = 1;
     (void)pthread_cond_broadcast(&s->changed);
@@ -119,7 +121,7 @@ static int poll_end(cm_store *store, int *result) {
   if (ended) {
     s->ended = 0;
     *result = s->result;
-    memcpy(store->message, s->inner->message, sizeof(store->message));
+    memcpy(store->message, s->message, sizeof(store->message));
     (void)!read(s->fd, &count, sizeof(count));
   }
   unlock(s);

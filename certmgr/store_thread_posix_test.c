@@ -151,6 +151,26 @@ static void test_save_comes_after_what_was_begun(void **state) {
   close_slow(store);
 }
 
+/* ... and the message is that of what is told about. */
+static void test_each_has_its_message(void **state) {
+  cm_store *store = open_slow();
+  struct pollfd fd = {cm_store_thread_fd(store), POLLIN, 0};
+
+  (void)state;
+  disk.memory.error = CM_ERR_STORE;
+  assert_int_equal(cm_store_begin(store, (const uint8_t *)"one", 3),
+                   CM_STORE_PENDING);
+  let_go();
+  assert_int_equal(poll(&fd, 1, 10000), 1);
+  disk.memory.error = 0;
+  let_go();
+  assert_int_equal(cm_store_save(store, (const uint8_t *)"two", 3), 0);
+  assert_string_equal(store->message, "");
+  assert_int_equal(finish(store), CM_ERR_STORE);
+  assert_string_equal(store->message, "the disk is full");
+  close_slow(store);
+}
+
 static void test_closing_finishes(void **state) {
   cm_store *store = open_slow();
 
@@ -187,6 +207,7 @@ int main(void) {
       cmocka_unit_test(test_many_in_a_row),
       cmocka_unit_test(test_failure_is_told),
       cmocka_unit_test(test_save_comes_after_what_was_begun),
+      cmocka_unit_test(test_each_has_its_message),
       cmocka_unit_test(test_closing_finishes),
       cmocka_unit_test(test_too_long),
       cmocka_unit_test(test_without_a_thread),
