@@ -447,11 +447,26 @@ done:
 
 int cm_manager_is_saving(const cm_manager *mgr) { return mgr->saving; }
 
+/* What the lifecycle will ask for when the store is done: nobody who is revoked
+   is to stay for as long as a disk hangs.  A failure is its business then. */
+static void close_revoked(cm_manager *mgr) {
+  for (size_t i = 0; i < CM_SLOTS && mgr->callbacks.close != NULL; i++) {
+    const cm_slot *slot = &mgr->lc.slots[i];
+
+    if (slot->state == CM_CERT_REVOKED && !slot->closed) {
+      (void)mgr->callbacks.close(mgr->user, slot->sha256);
+    }
+  }
+}
+
 cm_refused cm_manager_command(cm_manager *mgr, cm_command command,
                               const cm_time *now) {
   cm_output out;
 
   advance(mgr, now, NULL, command, &out);
+  if (mgr->saving) {
+    close_revoked(mgr);
+  }
   for (int i = 0; i < STEPS_MAX && cm_manager_step(mgr, now, NULL) == 1; i++) {
   }
   return out.refused;

@@ -378,6 +378,60 @@ static void test_standby_that_tls_refuses(void **state) {
   end(&b);
 }
 
+/* A disk that hangs, until it is let go. */
+static struct {
+  int hangs;
+  int is_begun;
+} slow;
+
+static int slow_begin(cm_store *store, const uint8_t *body, size_t len) {
+  slow.is_begun = 1;
+  return cm_store_save(store, body, len);
+}
+
+static int slow_poll(cm_store *store, int *result) {
+  (void)store;
+  if (slow.hangs || !slow.is_begun) {
+    return 0;
+  }
+  slow.is_begun = 0;
+  *result = 0;
+  return 1;
+}
+
+/* Who is revoked goes at once, whatever the disk does. */
+static void test_revoked_while_saving(void **state) {
+  uint8_t active[CM_HASH_LEN];
+  cm_store_ops ops;
+  bench b;
+
+  (void)state;
+  begin(&b);
+  boot(&b);
+  run(&b, DAY);
+  ops = *b.store.base.ops;
+  ops.begin = slow_begin;
+  ops.poll = slow_poll;
+  b.store.base.ops = &ops;
+  slow.hangs = 1;
+  memcpy(active, cm_manager_standby(b.mgr)->sha256, CM_HASH_LEN);
+  (void)cm_manager_command(b.mgr, CM_COMMAND_ROTATE, &b.now);
+  assert_true(cm_manager_is_saving(b.mgr));
+  assert_memory_equal(b.served, active, CM_HASH_LEN);
+  assert_int_equal(b.closes, 0);
+  assert_int_equal(cm_manager_command(b.mgr, CM_COMMAND_REVOKE, &b.now),
+                   CM_COMMAND_ACCEPTED);
+  assert_true(cm_manager_is_saving(b.mgr));
+  assert_int_equal(b.closes, 1);
+  assert_memory_equal(b.closed, active, CM_HASH_LEN);
+  assert_null(cm_manager_serving(b.mgr, b.now.wall));
+  slow.hangs = 0;
+  run(&b, 60);
+  assert_non_null(cm_manager_serving(b.mgr, b.now.wall));
+  assert_memory_not_equal(b.served, active, CM_HASH_LEN);
+  end(&b);
+}
+
 static void test_publishing_fails(void **state) {
   uint64_t seq;
   bench b;
@@ -619,6 +673,7 @@ int main(void) {
       cmocka_unit_test(test_disk_full),
       cmocka_unit_test(test_no_randomness),
       cmocka_unit_test(test_standby_that_tls_refuses),
+      cmocka_unit_test(test_revoked_while_saving),
       cmocka_unit_test(test_publishing_fails),
       cmocka_unit_test(test_held_certificate_is_kept),
       cmocka_unit_test(test_before_the_build_date),
