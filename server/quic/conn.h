@@ -234,6 +234,8 @@ struct quic_conn {
   unsigned turn;
   /* The last packet had octets of a pulled stream. */
   int pulled_last;
+  /* Octets under way, and since when they are the same. */
+  uint64_t stall_octets, stall_since;
   /* Some stream has |stop_fresh|. */
   int stops_fresh;
 

@@ -10,6 +10,9 @@
 /* Streams that may share one packet. */
 #define STREAMS_PER_PACKET 16
 
+/* Longer than any probe timeout of a connection that is not idle yet. */
+#define STALL_MAX (20 * NGTCP2_SECONDS)
+
 /* While a packet is being filled ngtcp2 allows no other call, so what left is
    noted here and told to the protocol when the packet is complete. */
 typedef struct sent_note {
@@ -258,6 +261,24 @@ static int write_close(quic_conn *conn, udp_batch *out) {
   return 0;
 }
 
+/*
+ * Whether there is something under way of which nothing has been acknowledged,
+ * lost or said again for STALL_MAX, and the peer is heard all the same.  ngtcp2
+ * gives its loss timer up when it has sent all that it may to a path that is
+ * not validated, and if the path changes just then it waits for ever.
+ */
+static int is_stalled(quic_conn *conn, uint64_t now) {
+  ngtcp2_conn_info info;
+
+  ngtcp2_conn_get_conn_info2(conn->ngtcp2, &info);
+  if (info.bytes_in_flight == 0 || info.bytes_in_flight != conn->stall_octets) {
+    conn->stall_octets = info.bytes_in_flight;
+    conn->stall_since = now;
+    return 0;
+  }
+  return now - conn->stall_since > STALL_MAX;
+}
+
 int quic_conn_write(quic_conn *conn, udp_batch *out, uint64_t now) {
   size_t quantum, packet_size;
 
@@ -289,7 +310,13 @@ int quic_conn_write(quic_conn *conn, udp_batch *out, uint64_t now) {
     }
     if (quic_conn_settle_resets(conn) == 0 && n == 0) {
       ngtcp2_conn_update_pkt_tx_time(conn->ngtcp2, now);
-      return 0;
+      if (!is_stalled(conn, now)) {
+        return 0;
+      }
+      ngtcp2_ccerr_set_transport_error(&conn->ccerr, NGTCP2_NO_VIABLE_PATH,
+                                       NULL, 0);
+      quic_conn_close(conn, NULL, now);
+      return write_close(conn, out);
     }
     out->count += n != 0;
   }
