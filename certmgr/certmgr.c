@@ -514,6 +514,7 @@ int cm_manager_backup(const cm_manager *mgr, char *dest, size_t destlen) {
 int cm_manager_restore(cm_manager *mgr, const char *backup,
                        const cm_time *now) {
   char thumbprint[CM_THUMBPRINT_LEN + 1];
+  uint64_t before = mgr->lc.epoch;
   cm_identity identity;
   int rv = cm_identity_restore(&identity, backup);
 
@@ -522,10 +523,18 @@ int cm_manager_restore(cm_manager *mgr, const char *backup,
   }
   rv = cm_identity_thumbprint(thumbprint, sizeof(thumbprint), &identity);
   if (rv >= 0) {
+    /* Whoever had this identity has published under numbers that are not known
+       here, and clients take higher ones alone: so this epoch is later than any
+       of another machine, which began as this one does. */
+    mgr->lc.epoch++;
+    if (now->wall > 0 && mgr->lc.epoch < (uint64_t)now->wall) {
+      mgr->lc.epoch = (uint64_t)now->wall;
+    }
     rv = save(mgr, &identity, cm_store_save);
     if (rv != 0) {
       /* It may have come to the disk all the same, where the next start would
          find it: what holds is to be saved again. */
+      mgr->lc.epoch = before;
       mgr->lc.version++;
     }
   }

@@ -213,9 +213,10 @@ const char *cm_manager_thumbprint(const cm_manager *mgr);
    error of that function. */
 int cm_manager_backup(const cm_manager *mgr, char *dest, size_t destlen);
 
-/* Takes the identity of |backup| from now on, durably, and publishes anew.  0,
-   or an error of cm_identity_restore() or cm_store_save(); then nothing has
-   changed. */
+/* Takes the identity of |backup| from now on, durably, and publishes anew, in
+   an epoch that is later than any in which it was published elsewhere (the wall
+   clock's second, if that is more than one further).  0, or an error of
+   cm_identity_restore() or cm_store_save(); then nothing has changed. */
 int cm_manager_restore(cm_manager *mgr, const char *backup, const cm_time *now);
 
 /* Where the manager stands: state, problem, certificates, times, in English and

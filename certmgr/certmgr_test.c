@@ -508,7 +508,7 @@ static void test_asleep(void **state) {
 
 static void test_identity(void **state) {
   char backup[CM_IDENTITY_BACKUP_MAX], thumbprint[64], own[64];
-  uint64_t seq;
+  uint64_t seq, epoch;
   bench a, b;
 
   (void)state;
@@ -529,6 +529,7 @@ static void test_identity(void **state) {
   b.store.leaks = 1;
   assert_int_equal(cm_manager_restore(b.mgr, backup, &b.now), CM_ERR_STORE);
   assert_string_equal(cm_manager_thumbprint(b.mgr), own);
+  assert_int_equal(cm_manager_lifecycle(b.mgr)->epoch, 1);
   b.store.error = b.store.leaks = 0;
   settle(&b);
   end(&b);
@@ -537,9 +538,16 @@ static void test_identity(void **state) {
   assert_int_equal(cm_manager_restore(b.mgr, backup, &b.now), 0);
   assert_string_equal(cm_manager_thumbprint(b.mgr), thumbprint);
   assert_string_equal(cm_manager_publication(b.mgr)->set.identity, thumbprint);
+  /* Later than what the other machine has published, and what it would have
+     after some resets. */
+  epoch = cm_manager_publication(b.mgr)->epoch;
+  assert_int_equal(epoch, b.now.wall);
+  assert_int_equal(cm_manager_restore(b.mgr, backup, &b.now), 0);
+  assert_int_equal(cm_manager_publication(b.mgr)->epoch, epoch + 1);
   assert_true(b.seq > seq);
   end(&b);
   boot(&b);
+  assert_int_equal(cm_manager_publication(b.mgr)->epoch, epoch + 1);
   assert_string_equal(cm_manager_thumbprint(b.mgr), thumbprint);
   end(&b);
 }
