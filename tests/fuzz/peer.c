@@ -29,10 +29,9 @@
 
 /* ---- Memory ---- */
 
-static void count(fuzz_peer *peer, const void *ptr, int sign) {
-  size_t size = malloc_usable_size((void *)(uintptr_t)ptr);
-
-  peer->memory = sign > 0 ? peer->memory + size : peer->memory - size;
+/* |size| octets more, or less if it is negative. */
+static void count(fuzz_peer *peer, ptrdiff_t size) {
+  peer->memory += (size_t)size;
   if (peer->memory > peer->memory_most) {
     peer->memory_most = peer->memory;
   }
@@ -41,26 +40,26 @@ static void count(fuzz_peer *peer, const void *ptr, int sign) {
 static void *counted_malloc(size_t size, void *user) {
   void *ptr = malloc(size);
 
-  count(user, ptr, 1);
+  count(user, (ptrdiff_t)malloc_usable_size(ptr));
   return ptr;
 }
 
 static void *counted_calloc(size_t n, size_t size, void *user) {
   void *ptr = calloc(n, size);
 
-  count(user, ptr, 1);
+  count(user, (ptrdiff_t)malloc_usable_size(ptr));
   return ptr;
 }
 
 static void counted_free(void *ptr, void *user) {
-  count(user, ptr, -1);
+  count(user, -(ptrdiff_t)malloc_usable_size(ptr));
   free(ptr);
 }
 
 static void *counted_realloc(void *ptr, size_t size, void *user) {
-  count(user, ptr, -1);
+  count(user, -(ptrdiff_t)malloc_usable_size(ptr));
   ptr = realloc(ptr, size);
-  count(user, ptr, 1);
+  count(user, (ptrdiff_t)malloc_usable_size(ptr));
   return ptr;
 }
 
