@@ -185,17 +185,10 @@ static outcome add_something(packet *p, ngtcp2_ssize *plen) {
    error of ngtcp2. */
 static ngtcp2_ssize write_packet(quic_conn *conn, udp_datagram *slot,
                                  uint64_t now) {
-  packet p;
+  packet p = {.conn = conn, .slot = slot, .now = now};
   ngtcp2_ssize len = 0;
   size_t i;
 
-  p.conn = conn;
-  p.slot = slot;
-  p.now = now;
-  p.nnotes = 0;
-  p.no_datagram = 0;
-  p.no_stream = 0;
-  p.pulled = 0;
   ngtcp2_path_storage_zero(&p.path);
   /* A path that became narrower since they were queued. */
   while (conn->datagram_head &&
