@@ -353,7 +353,7 @@ test('a server outlives whoever read its log', async (t) => {
   t.after(() => child.kill('SIGKILL'));
   const closed = once(child, 'exit');
   const { value } = await createInterface({ input: child.stdout })[Symbol.asyncIterator]().next();
-  const { control } = JSON.parse(value.slice('ready '.length));
+  const { control } = JSON.parse(String(value).slice('ready '.length));
   for (const stream of [child.stdout, child.stderr]) {
     stream.destroy();
     if (!stream.closed) await once(stream, 'close');
