@@ -211,7 +211,11 @@ int quic_conn_read(quic_conn *conn, const ngtcp2_path *path,
 
   conn->now = now;
   if (conn->state == QUIC_CONN_CLOSING) {
-    read_closing(conn, len);
+    /* What comes from elsewhere must not be answered to an address that may
+       never have been validated (section 10.2.1). */
+    if (ngtcp2_path_eq(path, &conn->close_path.path)) {
+      read_closing(conn, len);
+    }
     return 0;
   }
   if (conn->state != QUIC_CONN_OPEN) {
