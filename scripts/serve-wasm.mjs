@@ -11,6 +11,7 @@ import { PORT_MIN, isPort } from '../ui/app/options.js';
 import { startAppliance } from '../ui/server/appliance.js';
 import { ApplianceError, exitCodeOf } from '../ui/server/exit_codes.js';
 import { defaultControlPath, openControl } from './control-socket.mjs';
+import { LEVELS, logLine } from './log.mjs';
 import { defaultStatePath, openNodeStore } from './node-store.mjs';
 
 /**
@@ -24,7 +25,7 @@ const HELP = `usage: make serve-wasm [ARGS="OPTION..."]
 
 Serves WebTransport from the WebAssembly appliance on Node.  Once it serves it
 prints one line on standard output: "ready " and a JSON object with url, link,
-hashes, identity, pid, control and state_folder.  Ctrl-C stops it.
+hashes, identity, pid, control and state_folder.  Ctrl-C stops it; again, at once.
 
   --listen ADDRESS   the address to bind (default 127.0.0.1; :: is all networks)
   --port N           the UDP port, 1024 to 65535; 0 is any free one (default 4433)
@@ -37,6 +38,14 @@ hashes, identity, pid, control and state_folder.  Ctrl-C stops it.
   --profile PROFILE  how the certificates live: hot-standby, long or short, or
                      backdate=1d,standby=6d,active=6d,guard=1d,...
   --mirror URL       where clients can fetch the signed hash set, for the link
+  --path PATH        the link's path (default /echo)
+  --origin ORIGIN    only pages of this origin may have sessions; may be repeated
+  --max-connections N, --max-sessions N (of a connection), --max-handshakes N
+  --idle SECONDS     of silence after which a connection is over (default 30)
+  --retry WHEN       always, busy (default) or never; --retry-above N: busy is
+  --drain SECONDS    that sessions have to end when it stops (default 5)
+  --log-level L      error, warning, info (default) or debug
+  --log-format F     text (default), or json: one object a line
   --control PATH     the control socket (default: PORT.sock in a folder
                      fortnight-UID below XDG_RUNTIME_DIR, or below /tmp)
   --wasm FILE        the appliance's module (default build/wasm/fortnight.mjs)
@@ -47,8 +56,15 @@ exit codes: 0 stopped as asked, 1 internal, 2 refused option, 3 port busy,
             refused, 7 state folder refused
 `;
 
-/* How long it may take to say goodbye to its peers. */
+/* How long it may take to say goodbye to its peers, once it has drained. */
 const STOP_TIMEOUT_MS = 5000;
+
+/* Each is a member of the appliance's options, with "_" for "-". */
+const NUMBERS = /** @type {const} */ (['idle', 'max-connections', 'max-sessions', 'max-handshakes',
+  'retry-above', 'drain']);
+
+/** What --drain is if nobody says, in seconds. */
+const DRAIN = 5;
 
 /** @param {string} text */
 const say = (text) => process.stderr.write(`${text}\n`);
@@ -63,6 +79,17 @@ function parseOptions(args) {
     ephemeral: { type: 'boolean' },
     profile: { type: 'string' },
     mirror: { type: 'string' },
+    path: { type: 'string' },
+    origin: { type: 'string', multiple: true },
+    retry: { type: 'string' },
+    idle: { type: 'string' },
+    'max-connections': { type: 'string' },
+    'max-sessions': { type: 'string' },
+    'max-handshakes': { type: 'string' },
+    'retry-above': { type: 'string' },
+    drain: { type: 'string' },
+    'log-level': { type: 'string', default: 'info' },
+    'log-format': { type: 'string', default: 'text' },
     control: { type: 'string' },
     wasm: { type: 'string', default: join(ROOT, 'build/wasm/fortnight.mjs') },
     help: { type: 'boolean' },
@@ -84,7 +111,40 @@ function parse(args) {
   if (values.ephemeral && values.state !== undefined) {
     throw new ApplianceError('bad-option', '--ephemeral keeps nothing: it takes no --state');
   }
+  if (!LEVELS.includes(values['log-level'])) {
+    throw new ApplianceError('bad-option', `--log-level takes ${LEVELS.join(', ')}`);
+  }
+  if (!['text', 'json'].includes(values['log-format'])) {
+    throw new ApplianceError('bad-option', '--log-format takes text or json');
+  }
+  if (values['retry-above'] !== undefined && (values.retry ?? 'busy') !== 'busy') {
+    throw new ApplianceError('bad-option', '--retry-above says when it is busy: it goes with --retry busy');
+  }
   return values;
+}
+
+/**
+ * @param {ReturnType<typeof parse>} values
+ * @returns {ApplianceOptions}
+ */
+function optionsOf(values) {
+  /** @type {ApplianceOptions} */
+  const options = { address: values.listen, port: Number(values.port), drain: DRAIN };
+  if (values.host) options.hosts = values.host;
+  if (values.path !== undefined) options.path = values.path;
+  if (values.profile !== undefined) options.profile = values.profile;
+  if (values.mirror !== undefined) options.mirror = values.mirror;
+  if (values.ephemeral) options.ephemeral = true;
+  if (values.origin) options.origins = values.origin;
+  if (values.retry !== undefined) options.retry = /** @type {ApplianceOptions['retry']} */ (values.retry);
+  for (const name of NUMBERS) {
+    const text = values[name];
+    // What is no number becomes null, and is refused as that.
+    if (text !== undefined) {
+      Object.assign(options, { [name.replaceAll('-', '_')]: /^\d+$/.test(text) ? Number(text) : null });
+    }
+  }
+  return options;
 }
 
 /** @param {string} file */
@@ -103,11 +163,14 @@ async function loadModule(file) {
   return createModule;
 }
 
-/** @param {ApplianceEvent[]} events */
-function print(events) {
+/**
+ * @param {ApplianceEvent[]} events
+ * @param {{level: string, json: boolean}} log
+ */
+function print(events, log) {
   for (const event of events) {
-    if (event.type === 'log') say(`${event.level}: ${event.text}`);
-    if (event.type === 'refused') say(`warning: ${event.text} (${event.peer})`);
+    const line = logLine(event, log, Math.floor(Date.now() / 1000));
+    if (line !== undefined) say(line);
   }
 }
 
@@ -132,12 +195,8 @@ async function main(args) {
       process.stdout.write(HELP);
       return 0;
     }
-    /** @type {ApplianceOptions} */
-    const options = { address: values.listen, port: Number(values.port) };
-    if (values.host) options.hosts = values.host;
-    if (values.profile !== undefined) options.profile = values.profile;
-    if (values.mirror !== undefined) options.mirror = values.mirror;
-    if (values.ephemeral) options.ephemeral = true;
+    const options = optionsOf(values);
+    const log = { level: values['log-level'], json: values['log-format'] === 'json' };
     const state = resolve(values.state ?? defaultStatePath());
     const createModule = await loadModule(values.wasm);
     /** @type {(port: number) => void} */
@@ -150,7 +209,7 @@ async function main(args) {
         for (const event of events) {
           if (event.type === 'listening') isListening(event.port);
         }
-        print(events);
+        print(events, log);
       },
     });
     for (const name of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
@@ -158,7 +217,7 @@ async function main(args) {
         setTimeout(() => {
           say('fortnight: it did not stop in time');
           process.exit(1);
-        }, STOP_TIMEOUT_MS).unref();
+        }, STOP_TIMEOUT_MS + (options.drain ?? 0) * 1000).unref();
         started.stop();
       });
     }

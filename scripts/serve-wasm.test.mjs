@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The WASM appliance on Node as a program: what scripts rely on. */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -15,6 +15,7 @@ import { IMPORT, makeClock } from '../tests/clock/clock.mjs';
 
 const PROGRAM = fileURLToPath(new URL('serve-wasm.mjs', import.meta.url));
 const NATIVE = fileURLToPath(new URL('../build/native/fortnight', import.meta.url));
+const LOAD = fileURLToPath(new URL('../build/native/load', import.meta.url));
 const scratch = mkdtempSync(join(tmpdir(), 'fortnight-test-'));
 after(() => rmSync(scratch, { recursive: true }));
 
@@ -38,12 +39,22 @@ function start(t, command, args, env = {}) {
   t.after(() => child.kill('SIGKILL'));
   /** @type {string[]} */
   const errors = [];
-  createInterface({ input: child.stderr }).on('line', (line) => errors.push(line));
+  const log = createInterface({ input: child.stderr }).on('line', (line) => errors.push(line));
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const closed = once(child, 'close');
   return {
     child,
     errors,
+    /**
+     * The first line that |pattern| is found in, once it is there.
+     * @param {RegExp} pattern
+     * @returns {Promise<string>}
+     */
+    async logged(pattern) {
+      let line;
+      while (!(line = errors.find((line) => pattern.test(line)))) await once(log, 'line');
+      return line;
+    },
     /** Its exit code, once all that it wrote is read. */
     exit: async () => (await closed)[0],
     /** The ready line's object. */
@@ -227,6 +238,33 @@ test('--profile and --mirror', { timeout: 20_000 }, async (t) => {
   assert.equal(hashes[0].not_after - hashes[0].not_before, 7 * 86400 - 1);
 });
 
+test('it asks sessions to end, and the second SIGTERM ends them', { timeout: 20_000 }, async (t) => {
+  const program = run(t, '--port', '0', '--ephemeral', '--drain', '600', '--log-format', 'json');
+  const { url, hashes, control: path } = await program.ready();
+  const load = spawn(LOAD, [url, '--hash', hashes[0].hex, '--mode', 'idle', '--duration', '600'], { stdio: 'ignore' });
+  t.after(() => load.kill('SIGKILL'));
+  await program.logged(/"session-opened"/);
+  program.child.kill('SIGTERM');
+  const line = await program.logged(/stopping: /);
+  assert.equal(JSON.parse(line).text, 'stopping: 1 session is asked to end; 600 s at most; again to end at once');
+  assert.equal((await control(path, { command: 'status' })).sessions.length, 1);
+  program.child.kill('SIGTERM');
+  assert.equal(await program.exit(), 0);
+  assert.equal(JSON.parse(await program.logged(/"session-closed"/)).by, 'server');
+});
+
+test('only those of an origin, and where the link says', { timeout: 20_000 }, async (t) => {
+  const program = run(t, '--port', '0', '--ephemeral', '--path', '/room', '--origin', 'https://a.example', '--retry', 'always');
+  const { url, hashes, control: path } = await program.ready();
+  assert.equal(new URL(url).pathname, '/room');
+  const { stdout } = spawnSync(LOAD, [url, '--hash', hashes[0].hex, '--mode', 'idle', '--duration', '0.1'],
+    { encoding: 'utf8', timeout: 15_000 });
+  assert.equal(JSON.parse(stdout).sessions, 0);
+  const { counters } = await control(path, { command: 'status' });
+  assert.ok(counters.retries_sent >= 1);
+  assert.deepEqual([counters.handshakes_completed, counters.sessions_total], [1, 0]);
+});
+
 for (const [code, ...args] of /** @type {[number, ...string[]][]} */ ([
   [2, '--bogus'],
   [2, '--port', 'x'],
@@ -238,6 +276,15 @@ for (const [code, ...args] of /** @type {[number, ...string[]][]} */ ([
   [2, '--profile', 'standby=1y', '--ephemeral', '--port', '0'],
   [2, '--profile', 'active=13d,guard=2d', '--ephemeral', '--port', '0'],
   [2, '--mirror', 'http://a.example/', '--ephemeral', '--port', '0'],
+  [2, '--path', 'echo', '--ephemeral', '--port', '0'],
+  [2, '--origin', 'https://a.example/', '--ephemeral', '--port', '0'],
+  [2, '--idle', '0', '--ephemeral', '--port', '0'],
+  [2, '--drain', '5s', '--ephemeral', '--port', '0'],
+  [2, '--max-handshakes', '1', '--ephemeral', '--port', '0'],
+  [2, '--retry', 'often', '--ephemeral', '--port', '0'],
+  [2, '--retry', 'never', '--retry-above', '1', '--ephemeral', '--port', '0'],
+  [2, '--log-level', 'loud', '--ephemeral', '--port', '0'],
+  [2, '--log-format', 'xml', '--ephemeral', '--port', '0'],
   [2, '--state', '/tmp/x', '--ephemeral', '--port', '0'],
   [7, '--state', '/proc/none', '--port', '0'],
   [6, '--ephemeral', '--control', `/tmp/${'x'.repeat(120)}`, '--port', '0'],

@@ -165,6 +165,24 @@ static int get(void *user, const char *path, char **pbody, size_t *plen,
 
 /* ---- Life ---- */
 
+/* Tells if who follows a link with |path| finds nothing there. */
+static void doubt_path(appliance *a, const char *path) {
+  size_t i, len = strcspn(path, "?");
+  char text[256];
+
+  for (i = 0; i < sizeof(a->apps) / sizeof(a->apps[0]); ++i) {
+    if (strlen(a->apps[i]->path) == len &&
+        memcmp(a->apps[i]->path, path, len) == 0) {
+      return;
+    }
+  }
+  snprintf(text, sizeof(text),
+           "nothing is served on %.100s: whoever follows the link gets a 404; "
+           "there is %s",
+           path, a->apps[0]->path);
+  appliance_log(a, "warning", text);
+}
+
 int appliance_new(appliance **pappliance, const appliance_config *config,
                   const appliance_time *now) {
   cm_config certificates;
@@ -255,6 +273,7 @@ int appliance_new(appliance **pappliance, const appliance_config *config,
     goto fail;
   }
   appliance_settle_certificates(a);
+  doubt_path(a, certificates.path);
   *pappliance = a;
   return 0;
 

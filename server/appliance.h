@@ -124,7 +124,7 @@ uint64_t appliance_deadline(const appliance *appliance);
  *   {"command":"identity"} {"thumbprint"}; with "backup": true, the secret too;
  *                          with "restore": "...", takes that one
  *   {"command":"close","session":N,"code":N,"reason":"..."}
- *   {"command":"stop"}
+ *   {"command":"stop"}     appliance_drain(); twice if "now"
  *
  * A command that fails is answered {"error":"..."}.  Packets that result go
  * out with the next appliance_step().

@@ -24,6 +24,7 @@ static cJSON *counters_of(const appliance *a) {
                           (double)c->handshakes_completed);
   cJSON_AddNumberToObject(object, "handshakes_failed",
                           (double)c->handshakes_failed);
+  cJSON_AddNumberToObject(object, "retries_sent", (double)c->retries_sent);
   cJSON_AddNumberToObject(object, "sessions_total", (double)a->sessions_total);
   cJSON_AddNumberToObject(
       object, "rotations",
@@ -132,6 +133,9 @@ cJSON *appliance_command(appliance *a, const cJSON *command,
   }
   if (strcmp(name->valuestring, "stop") == 0) {
     appliance_drain(a, now);
+    if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(command, "now"))) {
+      appliance_drain(a, now);
+    }
     return cJSON_CreateObject();
   }
   reply = appliance_certificate_command(a, name->valuestring, command);

@@ -3,6 +3,9 @@
    its connections. */
 #include "server/appliance_internal.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 /* For the capsules that close sessions to arrive before the connections are
    closed, in nanoseconds. */
 #define LINGER (100 * NGTCP2_MILLISECONDS)
@@ -24,6 +27,20 @@ static void close_sessions(appliance *a) {
   a->stop_deadline = a->now.mono + LINGER;
 }
 
+/* Says what is waited for, if anything is. */
+static void tell_of_drain(appliance *a) {
+  size_t n = h3_service_sessions(&a->h3);
+  char text[128];
+
+  if (n > 0) {
+    snprintf(text, sizeof(text),
+             "stopping: %zu session%s asked to end; %" PRIu64
+             " s at most; again to end at once",
+             n, n == 1 ? " is" : "s are", a->drain_timeout / NGTCP2_SECONDS);
+    appliance_log(a, "info", text);
+  }
+}
+
 void appliance_drain(appliance *a, const appliance_time *now) {
   appliance_set_time(a, now);
   if (a->phase == APPLIANCE_CLOSING || a->phase == APPLIANCE_STOPPED) {
@@ -34,6 +51,7 @@ void appliance_drain(appliance *a, const appliance_time *now) {
     close_sessions(a);
     return;
   }
+  tell_of_drain(a);
   a->phase = APPLIANCE_DRAINING;
   a->stop_deadline = now->mono + a->drain_timeout;
   h3_service_drain(&a->h3, now->mono);

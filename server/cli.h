@@ -48,6 +48,25 @@ typedef enum cli_command {
 
 #define CLI_COMMAND_COUNT 11
 
+/* How little is worth a line in the log. */
+typedef enum cli_log_level {
+  CLI_LOG_ERROR,
+  CLI_LOG_WARNING,
+  CLI_LOG_INFO,
+  CLI_LOG_DEBUG
+} cli_log_level;
+
+#define CLI_LOG_LEVEL_COUNT 4
+
+/* What is written, and how: lines for a person, or objects. */
+typedef struct cli_log {
+  cli_log_level level;
+  int json;
+} cli_log;
+
+/* How long sessions have to end, in seconds, if nobody says. */
+#define CLI_DRAIN_DEFAULT 5
+
 /* NULL, or 0, for what was not given.  The strings are argv's. */
 typedef struct cli_options {
   cli_command command;
@@ -57,6 +76,13 @@ typedef struct cli_options {
   uint16_t port;
   const char *hosts[CLI_HOSTS_MAX];
   size_t nhosts;
+  const char *path;
+  /* Ends with NULL. */
+  const char *origins[HOST_ORIGINS_MAX + 1];
+  size_t norigins;
+  long limits[HOST_LIMIT_COUNT]; /* -1 for what was not given */
+  quic_retry retry;
+  cli_log log;
   const char *key_log;
   const char *state;
   int ephemeral;
@@ -70,6 +96,7 @@ typedef struct cli_options {
   int json; /* simulate too */
   int force;
   int yes;
+  int now;
   int backup;
   const char *restore;
   const char *form;
@@ -136,8 +163,17 @@ void cli_add_document(text *t, const cm_signed_set *set, int64_t wall,
 
 /* ---- cli_log.c ---- */
 
-/* One line about an event of the appliance, if a person is to read of it. */
-void cli_log_event(FILE *file, const cJSON *event, int64_t wall);
+/* The level that has this name.  0, or -1 if there is none. */
+int cli_log_level_parse(cli_log_level *level, const char *name);
+
+/*
+ * One line about an event of the appliance, if |log| is to have it.  As text:
+ * the time, and words, or for CLI_LOG_DEBUG the event itself.  As JSON: the
+ * event, with "time" in seconds since 1970 UTC and "level".  Whatever a peer
+ * wrote, it is one line, and moves no terminal.
+ */
+void cli_log_event(FILE *file, const cli_log *log, const cJSON *event,
+                   int64_t wall);
 
 /* ---- cli_serve_posix.c, cli_control_posix.c, cli_offline_posix.c ---- */
 

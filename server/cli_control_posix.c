@@ -110,6 +110,9 @@ static int add_arguments(cJSON *command, const cli_options *o) {
   if (o->force) {
     ok = ok && cJSON_AddTrueToObject(command, "force");
   }
+  if (o->now) {
+    ok = ok && cJSON_AddTrueToObject(command, "now");
+  }
   if (o->backup) {
     ok = ok && cJSON_AddTrueToObject(command, "backup");
   }

@@ -14,7 +14,8 @@
 
 #define JOURNAL_MAX (1024 * 1024)
 
-void serve_log(const char *level, const char *format, ...) {
+void serve_log(const serve_host *h, const char *level, const char *format,
+               ...) {
   char line[1024];
   cJSON *event = cJSON_CreateObject();
   va_list args;
@@ -25,7 +26,7 @@ void serve_log(const char *level, const char *format, ...) {
   cJSON_AddStringToObject(event, "type", "log");
   cJSON_AddStringToObject(event, "level", level);
   cJSON_AddStringToObject(event, "text", line);
-  cli_log_event(stderr, event, time(NULL));
+  cli_log_event(stderr, &h->options->log, event, time(NULL));
   cJSON_Delete(event);
 }
 
@@ -103,10 +104,10 @@ static void open_journal(serve_host *h) {
   if (cm_journal_open(&h->journal, path, JOURNAL_MAX, &bad) != 0) {
     /* It is told of what happens, and nothing depends on it. */
     h->journal_failed = 1;
-    serve_log("warning", "the journal %s cannot be opened: %s", path,
+    serve_log(h, "warning", "the journal %s cannot be opened: %s", path,
               strerror(errno));
   } else if (bad) {
-    serve_log("warning",
+    serve_log(h, "warning",
               "the journal %s had been changed or cut off: what does not hold "
               "together is now in %s.bad",
               path, path);
@@ -228,7 +229,7 @@ static int open_publisher(serve_host *h, publisher_get get) {
   }
   rv = publisher_open(&h->publisher, &config);
   if (rv != 0 && !http) {
-    serve_log("warning",
+    serve_log(h, "warning",
               "no HTTP at %s port %u: %s (choose a place with --http)", address,
               (unsigned)config.port, publisher_strerror(rv));
     return 0;
@@ -245,12 +246,13 @@ static int open_publisher(serve_host *h, publisher_get get) {
 }
 
 static void on_hook_log(void *user, const char *line) {
-  (void)user;
-  serve_log("warning", "%s", line);
+  const serve_host *h = user;
+
+  serve_log(h, "warning", "%s", line);
 }
 
-static int open_hook(hook **phook, const char *name, const char *command,
-                     hook_kind kind) {
+static int open_hook(serve_host *h, hook **phook, const char *name,
+                     const char *command, hook_kind kind) {
   hook_config config;
 
   if (!command) {
@@ -261,6 +263,7 @@ static int open_hook(hook **phook, const char *name, const char *command,
   config.command = command;
   config.kind = kind;
   config.log = on_hook_log;
+  config.user = h;
   if (hook_open(phook, &config) != 0) {
     cli_complain("out of memory");
     return HOST_EXIT_INTERNAL;
@@ -272,10 +275,10 @@ static int open_hooks(serve_host *h) {
   int rv;
 
   cm_journal_init(&h->chain);
-  rv = open_hook(&h->on_publish, "on-publish", h->options->on_publish,
+  rv = open_hook(h, &h->on_publish, "on-publish", h->options->on_publish,
                  HOOK_NEWEST);
   if (rv == 0) {
-    rv = open_hook(&h->on_event, "on-event", h->options->on_event, HOOK_ALL);
+    rv = open_hook(h, &h->on_event, "on-event", h->options->on_event, HOOK_ALL);
   }
   return rv;
 }

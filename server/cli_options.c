@@ -29,6 +29,7 @@ static const char *const command_names[CLI_COMMAND_COUNT] = {
 typedef enum option_id {
   OPTION_BACKUP,
   OPTION_CONTROL,
+  OPTION_DRAIN,
   OPTION_EPHEMERAL,
   OPTION_FORCE,
   OPTION_FORM,
@@ -36,23 +37,34 @@ typedef enum option_id {
   OPTION_HOST,
   OPTION_HTTP,
   OPTION_ID,
+  OPTION_IDLE,
   OPTION_JSON,
   OPTION_KEY_LOG,
   OPTION_LINK,
   OPTION_LISTEN,
+  OPTION_LOG_FORMAT,
+  OPTION_LOG_LEVEL,
+  OPTION_MAX_CONNECTIONS,
+  OPTION_MAX_HANDSHAKES,
+  OPTION_MAX_SESSIONS,
   OPTION_MIRROR,
+  OPTION_NOW,
   OPTION_ON_EVENT,
   OPTION_ON_PUBLISH,
+  OPTION_ORIGIN,
+  OPTION_PATH,
   OPTION_PORT,
   OPTION_PROFILE,
   OPTION_RESTORE,
+  OPTION_RETRY,
+  OPTION_RETRY_ABOVE,
   OPTION_STATE,
   OPTION_SVG,
   OPTION_YEARS,
   OPTION_YES
 } option_id;
 
-#define OPTION_COUNT 23
+#define OPTION_COUNT 35
 
 static const struct {
   const char *name;
@@ -61,6 +73,7 @@ static const struct {
 } options[OPTION_COUNT] = {
     [OPTION_BACKUP] = {"backup", 0, FOR(CLI_IDENTITY)},
     [OPTION_CONTROL] = {"control", 1, FOR(CLI_SERVE) | FOR_CONTROL},
+    [OPTION_DRAIN] = {"drain", 1, FOR(CLI_SERVE)},
     [OPTION_EPHEMERAL] = {"ephemeral", 0, FOR(CLI_SERVE)},
     [OPTION_FORCE] = {"force", 0, FOR(CLI_ROTATE)},
     [OPTION_FORM] = {"form", 1, FOR(CLI_HASHES)},
@@ -68,17 +81,28 @@ static const struct {
     [OPTION_HOST] = {"host", 1, FOR(CLI_SERVE)},
     [OPTION_HTTP] = {"http", 1, FOR(CLI_SERVE)},
     [OPTION_ID] = {"id", 1, FOR(CLI_VERIFY)},
+    [OPTION_IDLE] = {"idle", 1, FOR(CLI_SERVE)},
     [OPTION_JSON] = {"json", 0,
                      FOR_CONTROL | FOR(CLI_VERIFY) | FOR(CLI_SIMULATE)},
     [OPTION_KEY_LOG] = {"key-log", 1, FOR(CLI_SERVE)},
     [OPTION_LINK] = {"link", 1, FOR(CLI_VERIFY)},
     [OPTION_LISTEN] = {"listen", 1, FOR(CLI_SERVE)},
+    [OPTION_LOG_FORMAT] = {"log-format", 1, FOR(CLI_SERVE)},
+    [OPTION_LOG_LEVEL] = {"log-level", 1, FOR(CLI_SERVE)},
+    [OPTION_MAX_CONNECTIONS] = {"max-connections", 1, FOR(CLI_SERVE)},
+    [OPTION_MAX_HANDSHAKES] = {"max-handshakes", 1, FOR(CLI_SERVE)},
+    [OPTION_MAX_SESSIONS] = {"max-sessions", 1, FOR(CLI_SERVE)},
     [OPTION_MIRROR] = {"mirror", 1, FOR(CLI_SERVE)},
+    [OPTION_NOW] = {"now", 0, FOR(CLI_STOP)},
     [OPTION_ON_EVENT] = {"on-event", 1, FOR(CLI_SERVE)},
     [OPTION_ON_PUBLISH] = {"on-publish", 1, FOR(CLI_SERVE)},
+    [OPTION_ORIGIN] = {"origin", 1, FOR(CLI_SERVE)},
+    [OPTION_PATH] = {"path", 1, FOR(CLI_SERVE)},
     [OPTION_PORT] = {"port", 1, FOR(CLI_SERVE)},
     [OPTION_PROFILE] = {"profile", 1, FOR(CLI_SERVE) | FOR(CLI_SIMULATE)},
     [OPTION_RESTORE] = {"restore", 1, FOR(CLI_IDENTITY)},
+    [OPTION_RETRY] = {"retry", 1, FOR(CLI_SERVE)},
+    [OPTION_RETRY_ABOVE] = {"retry-above", 1, FOR(CLI_SERVE)},
     [OPTION_STATE] = {"state", 1, FOR(CLI_SERVE)},
     [OPTION_SVG] = {"svg", 1, FOR(CLI_SIMULATE)},
     [OPTION_YEARS] = {"years", 1, FOR(CLI_SIMULATE)},
@@ -148,6 +172,41 @@ static int set_profile(const parser *p, const char *value) {
              : refuse(p, "--profile %.80s: %s", value, reason);
 }
 
+static int set_limit(const parser *p, host_limit_id id, const char *value) {
+  const host_limit *limit = &host_limits[id];
+  long n = number(value, limit->max);
+
+  if (n < limit->min) {
+    return refuse(p, "--%s takes a number%s from %ld to %ld", limit->option,
+                  limit->unit, limit->min, limit->max);
+  }
+  p->o->limits[id] = n;
+  return 0;
+}
+
+static int add_origin(const parser *p, const char *value) {
+  cli_options *o = p->o;
+
+  if (!host_is_origin(value)) {
+    return refuse(p, "--origin takes what browsers send, such as "
+                     "https://example.org or http://localhost:8080: in lower "
+                     "case, without a path, and without the port that is the "
+                     "scheme's own");
+  }
+  if (o->norigins == HOST_ORIGINS_MAX) {
+    return refuse(p, "--origin was given more than %d times", HOST_ORIGINS_MAX);
+  }
+  o->origins[o->norigins++] = value;
+  return 0;
+}
+
+static int set_log_format(const parser *p, const char *value) {
+  p->o->log.json = strcmp(value, "json") == 0;
+  return p->o->log.json || strcmp(value, "text") == 0
+             ? 0
+             : refuse(p, "--log-format takes text or json");
+}
+
 static int set_option(const parser *p, option_id id, const char *value) {
   cli_options *o = p->o;
   long n;
@@ -159,6 +218,8 @@ static int set_option(const parser *p, option_id id, const char *value) {
   case OPTION_CONTROL:
     o->control = value;
     break;
+  case OPTION_DRAIN:
+    return set_limit(p, HOST_LIMIT_DRAIN, value);
   case OPTION_EPHEMERAL:
     o->ephemeral = 1;
     break;
@@ -187,6 +248,8 @@ static int set_option(const parser *p, option_id id, const char *value) {
     }
     o->id = value;
     break;
+  case OPTION_IDLE:
+    return set_limit(p, HOST_LIMIT_IDLE, value);
   case OPTION_JSON:
     o->json = 1;
     break;
@@ -199,6 +262,18 @@ static int set_option(const parser *p, option_id id, const char *value) {
   case OPTION_LISTEN:
     o->address = value;
     break;
+  case OPTION_LOG_FORMAT:
+    return set_log_format(p, value);
+  case OPTION_LOG_LEVEL:
+    return cli_log_level_parse(&o->log.level, value) == 0
+               ? 0
+               : refuse(p, "--log-level takes error, warning, info or debug");
+  case OPTION_MAX_CONNECTIONS:
+    return set_limit(p, HOST_LIMIT_CONNECTIONS, value);
+  case OPTION_MAX_HANDSHAKES:
+    return set_limit(p, HOST_LIMIT_HANDSHAKES, value);
+  case OPTION_MAX_SESSIONS:
+    return set_limit(p, HOST_LIMIT_SESSIONS, value);
   case OPTION_MIRROR:
     if (cm_mirror_check(value) != 0) {
       return refuse(p, "--mirror takes an https URL without a \"#\", such as "
@@ -206,11 +281,19 @@ static int set_option(const parser *p, option_id id, const char *value) {
     }
     o->mirror = value;
     break;
+  case OPTION_NOW:
+    o->now = 1;
+    break;
   case OPTION_ON_EVENT:
     o->on_event = value;
     break;
   case OPTION_ON_PUBLISH:
     o->on_publish = value;
+    break;
+  case OPTION_ORIGIN:
+    return add_origin(p, value);
+  case OPTION_PATH:
+    o->path = value;
     break;
   case OPTION_PORT:
     n = number(value, 65535);
@@ -224,6 +307,12 @@ static int set_option(const parser *p, option_id id, const char *value) {
   case OPTION_RESTORE:
     o->restore = value;
     break;
+  case OPTION_RETRY:
+    return host_retry(&o->retry, value) == 0
+               ? 0
+               : refuse(p, "--retry takes always, busy or never");
+  case OPTION_RETRY_ABOVE:
+    return set_limit(p, HOST_LIMIT_RETRY_ABOVE, value);
   case OPTION_STATE:
     o->state = value;
     break;
@@ -308,6 +397,11 @@ static int check(const parser *p) {
       return refuse(p, "--ephemeral keeps nothing, and --state says where: "
                        "give one of them");
     }
+    if (o->limits[HOST_LIMIT_RETRY_ABOVE] >= 0 &&
+        o->retry != QUIC_RETRY_WHEN_BUSY) {
+      return refuse(p, "--retry-above says when it is busy: it goes with "
+                       "--retry busy");
+    }
     return 0;
   case CLI_RESET:
     if (!o->yes) {
@@ -342,12 +436,18 @@ int cli_parse(cli_options *o, int argc, char *const *argv, char *error,
   const parser p = {o, error, errorlen};
   int options_end = 0;
   int command, i;
+  size_t n;
 
   memset(o, 0, sizeof(*o));
   o->address = HOST_DEFAULT_ADDRESS;
   o->port = HOST_DEFAULT_PORT;
   o->profile = cm_profile_hot_standby;
   o->years = YEARS_DEFAULT;
+  o->log.level = CLI_LOG_INFO;
+  for (n = 0; n < HOST_LIMIT_COUNT; ++n) {
+    o->limits[n] = -1;
+  }
+  o->limits[HOST_LIMIT_DRAIN] = CLI_DRAIN_DEFAULT;
   if (argc < 2) {
     return refuse(&p, "a command is missing; see \"fortnight help\"");
   }

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#define ARGS_MAX 80
+#define ARGS_MAX 90
 #define ID "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"
 
 static cli_options options;
@@ -76,6 +76,42 @@ static void test_serve(void **state) {
   assert_int_equal(options.ephemeral, 1);
 }
 
+static void test_limits(void **state) {
+  (void)state;
+  take("serve");
+  assert_null(options.path);
+  assert_int_equal(options.norigins, 0);
+  assert_int_equal(options.retry, QUIC_RETRY_WHEN_BUSY);
+  assert_int_equal(options.limits[HOST_LIMIT_DRAIN], 5);
+  assert_int_equal(options.limits[HOST_LIMIT_IDLE], -1);
+  assert_int_equal(options.limits[HOST_LIMIT_RETRY_ABOVE], -1);
+  assert_int_equal(options.log.level, CLI_LOG_INFO);
+  assert_int_equal(options.log.json, 0);
+  take("serve --path /room?name=x --origin https://a.example --origin "
+       "http://localhost:8080 --idle 60 --max-connections 100 --max-sessions "
+       "2 --max-handshakes 50 --retry busy --retry-above 10 --drain 0 "
+       "--log-level debug --log-format json");
+  assert_string_equal(options.path, "/room?name=x");
+  assert_int_equal(options.norigins, 2);
+  assert_string_equal(options.origins[1], "http://localhost:8080");
+  assert_null(options.origins[2]);
+  assert_int_equal(options.limits[HOST_LIMIT_IDLE], 60);
+  assert_int_equal(options.limits[HOST_LIMIT_CONNECTIONS], 100);
+  assert_int_equal(options.limits[HOST_LIMIT_SESSIONS], 2);
+  assert_int_equal(options.limits[HOST_LIMIT_HANDSHAKES], 50);
+  assert_int_equal(options.limits[HOST_LIMIT_RETRY_ABOVE], 10);
+  assert_int_equal(options.limits[HOST_LIMIT_DRAIN], 0);
+  assert_int_equal(options.log.level, CLI_LOG_DEBUG);
+  assert_int_equal(options.log.json, 1);
+  take("serve --retry always --log-format text --log-level error");
+  assert_int_equal(options.retry, QUIC_RETRY_ALWAYS);
+  assert_int_equal(options.log.level, CLI_LOG_ERROR);
+  take("serve --retry never");
+  assert_int_equal(options.retry, QUIC_RETRY_NEVER);
+  /* Whichever comes first. */
+  take("serve --retry-above 7 --retry busy");
+}
+
 static void test_commands(void **state) {
   int i;
 
@@ -98,6 +134,8 @@ static void test_commands(void **state) {
   take("rotate --force");
   assert_int_equal(options.force, 1);
   take("reset --yes");
+  take("stop --now");
+  assert_int_equal(options.now, 1);
   take("hashes --form jws");
   assert_string_equal(options.form, "jws");
   take("identity");
@@ -142,6 +180,22 @@ static void test_refused(void **state) {
       {"serve --profile Long", "--profile Long: a profile has the name"},
       {"serve --profile active=7d", "1209599"},
       {"serve --mirror http://a/", "https URL"},
+      {"serve --origin https://a.example/", "--origin takes what browsers"},
+      {"serve --idle 0", "--idle takes a number of seconds from 1 to 86400"},
+      {"serve --idle 86401", "1 to 86400"},
+      {"serve --idle 5s", "1 to 86400"},
+      {"serve --max-connections 0", "takes a number from 1 to 1000000"},
+      {"serve --max-sessions 10001", "1 to 10000"},
+      {"serve --max-handshakes 1", "2 to 1000000"},
+      {"serve --retry often", "always, busy or never"},
+      {"serve --retry-above 0", "1 to 1000000"},
+      {"serve --retry-above 3 --retry never", "goes with --retry busy"},
+      {"serve --drain -1", "0 to 3600"},
+      {"serve --drain 3601", "0 to 3600"},
+      {"serve --log-level loud", "error, warning, info or debug"},
+      {"serve --log-format xml", "text or json"},
+      {"serve --now", "no option --now"},
+      {"status --drain 1", "status has no option --drain"},
       {"serve now", "no place for \"now\""},
       {"rotate now", "fortnight rotate --help"},
       {"reset", "fortnight reset --yes"},
@@ -186,6 +240,22 @@ static void test_hosts(void **state) {
   assert_non_null(strstr(error, "--host"));
 }
 
+static void test_origins(void **state) {
+  char words[2048] = "serve";
+  int i;
+
+  (void)state;
+  for (i = 0; i < HOST_ORIGINS_MAX; ++i) {
+    strcat(words, " --origin https://a");
+  }
+  take(words);
+  assert_int_equal(options.norigins, HOST_ORIGINS_MAX);
+  assert_null(options.origins[HOST_ORIGINS_MAX]);
+  strcat(words, " --origin https://a");
+  assert_int_equal(parse(words), -1);
+  assert_non_null(strstr(error, "--origin"));
+}
+
 /* No line of help is wider than a terminal. */
 static void test_help_width(void **state) {
   int i;
@@ -210,6 +280,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_defaults), cmocka_unit_test(test_serve),
       cmocka_unit_test(test_commands), cmocka_unit_test(test_refused),
+      cmocka_unit_test(test_limits),   cmocka_unit_test(test_origins),
       cmocka_unit_test(test_hosts),    cmocka_unit_test(test_help_width),
   };
 

@@ -32,6 +32,8 @@ typedef struct serve_host {
   cm_journal chain;
   int journal_failed;
   int signals;
+  /* How often it was signalled to end. */
+  unsigned stops;
   int announced;
   FILE *key_log;
   uint16_t port;
@@ -41,8 +43,8 @@ typedef struct serve_host {
 } serve_host;
 
 /* A line for the log; |level| as appliance_log() has it. */
-void serve_log(const char *level, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+void serve_log(const serve_host *h, const char *level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* Complains of |error|, an error of the socket, the store or the appliance, and
    returns the exit code. */

@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -25,8 +26,9 @@
 /* ---- What the appliance tells ---- */
 
 static void on_event(void *user, cJSON *event) {
-  (void)user;
-  cli_log_event(stderr, event, time(NULL));
+  const serve_host *h = user;
+
+  cli_log_event(stderr, &h->options->log, event, time(NULL));
 }
 
 static uint64_t mono_now(void) {
@@ -40,7 +42,7 @@ static void on_publish(void *user, const cm_publication *publication) {
   const serve_host *h = user;
 
   if (hook_publish(h->on_publish, publication, mono_now()) != 0) {
-    serve_log("error", "on-publish: out of memory");
+    serve_log(h, "error", "on-publish: out of memory");
   }
 }
 
@@ -56,7 +58,7 @@ static void on_journal(void *user, const cm_journal_entry *entry) {
 
     /* Told once, however long it lasts. */
     if (rv != 0 && !h->journal_failed) {
-      serve_log("warning", "the journal %s/%s cannot be written: %s",
+      serve_log(h, "warning", "the journal %s/%s cannot be written: %s",
                 h->state_path, SERVE_JOURNAL_NAME, strerror(errno));
     }
     h->journal_failed = rv != 0;
@@ -71,7 +73,7 @@ static void on_journal(void *user, const cm_journal_entry *entry) {
     len = n > 0 ? (size_t)n : 0;
   }
   if (line && hook_event(h->on_event, entry, line, len, mono_now()) != 0) {
-    serve_log("error", "on-event: out of memory");
+    serve_log(h, "error", "on-event: out of memory");
   }
 }
 
@@ -282,6 +284,20 @@ static void serve_hooks(serve_host *h, uint64_t now) {
   hook_serve(h->on_event, now);
 }
 
+/* The first signal asks sessions to end, the second ends them, the third waits
+   for no packet. */
+static void take_signals(serve_host *h, const appliance_time *t) {
+  struct signalfd_siginfo info;
+
+  while (read(h->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+    if (++h->stops < 3) {
+      appliance_drain(h->appliance, t);
+    } else {
+      appliance_shutdown(h->appliance, t);
+    }
+  }
+}
+
 /* Serves who else there is: what a poll has found. */
 static void serve_others(serve_host *h, const struct pollfd *fds,
                          size_t ncontrol) {
@@ -289,7 +305,7 @@ static void serve_others(serve_host *h, const struct pollfd *fds,
 
   host_now(&t);
   if (fds[2].revents) {
-    appliance_shutdown(h->appliance, &t);
+    take_signals(h, &t);
   }
   /* Not at every turn: each asks the kernel. */
   if (h->publisher &&
@@ -361,6 +377,19 @@ static void bid_farewell(serve_host *h) {
 
 /* ---- All together ---- */
 
+/* What |o| says of who may come, and how many. */
+static void set_limits(appliance_config *config, const cli_options *o) {
+  size_t i;
+
+  for (i = 0; i < HOST_LIMIT_COUNT; ++i) {
+    if (o->limits[i] >= 0) {
+      host_limits[i].set(config, o->limits[i]);
+    }
+  }
+  config->retry = o->retry;
+  config->origins = o->norigins ? o->origins : NULL;
+}
+
 static int open_appliance(serve_host *h) {
   const cli_options *o = h->options;
   const char *defaults[HOST_NAMES_MAX];
@@ -374,6 +403,8 @@ static int open_appliance(serve_host *h) {
   config.hosts = o->nhosts ? o->hosts : defaults;
   config.nhosts =
       o->nhosts ? o->nhosts : host_default_names(defaults, o->address);
+  set_limits(&config, o);
+  config.path = o->path;
   config.mirror = o->mirror;
   config.profile = &o->profile;
   config.store = h->store;
@@ -393,10 +424,10 @@ static int open_appliance(serve_host *h) {
   }
   if (host_doubt(doubt, sizeof(doubt), o->address, config.hosts,
                  config.nhosts)) {
-    serve_log("warning", "%s", doubt);
+    serve_log(h, "warning", "%s", doubt);
   }
   if (h->store && h->store->bad > 0) {
-    serve_log("warning",
+    serve_log(h, "warning",
               "%u of 2 copies of the state was damaged, and is set aside in %s",
               h->store->bad, h->state_path);
   }

@@ -3,11 +3,16 @@
 
 #include <arpa/inet.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <strings.h>
 #include <time.h>
 
 /* Turns of receiving before others than the socket are looked at. */
 #define ROUNDS_MAX 16
+
+#define LOWER "abcdefghijklmnopqrstuvwxyz"
+#define DIGITS "0123456789"
 
 static int is_loopback(const udp_address *address) {
   return address->sa.sa_family == AF_INET6
@@ -79,6 +84,112 @@ int host_doubt(char *text, size_t textlen, const char *address,
            name, address);
   return 1;
 }
+
+/* ---- Options ---- */
+
+static void set_idle(appliance_config *config, long seconds) {
+  config->limits.idle_timeout = (uint64_t)seconds * NGTCP2_SECONDS;
+}
+
+static void set_connections(appliance_config *config, long n) {
+  config->connections_max = (size_t)n;
+}
+
+static void set_sessions(appliance_config *config, long n) {
+  config->sessions_max = (size_t)n;
+}
+
+static void set_handshakes(appliance_config *config, long n) {
+  config->handshakes_max = (size_t)n;
+}
+
+static void set_retry_above(appliance_config *config, long n) {
+  config->retry_above = (size_t)n;
+}
+
+static void set_drain(appliance_config *config, long seconds) {
+  config->drain_timeout = (uint64_t)seconds * NGTCP2_SECONDS;
+}
+
+/* Half of the handshakes may be of one address: of one there would be none. */
+const host_limit host_limits[HOST_LIMIT_COUNT] = {
+    [HOST_LIMIT_IDLE] = {"idle", "idle", " of seconds", 1, 86400, set_idle},
+    [HOST_LIMIT_CONNECTIONS] = {"max-connections", "max_connections", "", 1,
+                                1000000, set_connections},
+    [HOST_LIMIT_SESSIONS] = {"max-sessions", "max_sessions", "", 1, 10000,
+                             set_sessions},
+    [HOST_LIMIT_HANDSHAKES] = {"max-handshakes", "max_handshakes", "", 2,
+                               1000000, set_handshakes},
+    [HOST_LIMIT_RETRY_ABOVE] = {"retry-above", "retry_above", "", 1, 1000000,
+                                set_retry_above},
+    [HOST_LIMIT_DRAIN] = {"drain", "drain", " of seconds", 0, 3600, set_drain},
+};
+
+int host_retry(quic_retry *retry, const char *name) {
+  static const struct {
+    const char *name;
+    quic_retry retry;
+  } all[] = {{"always", QUIC_RETRY_ALWAYS},
+             {"busy", QUIC_RETRY_WHEN_BUSY},
+             {"never", QUIC_RETRY_NEVER}};
+  size_t i;
+
+  for (i = 0; i < sizeof(all) / sizeof(all[0]); ++i) {
+    if (strcmp(name, all[i].name) == 0) {
+      *retry = all[i].retry;
+      return 0;
+    }
+  }
+  return -1;
+}
+
+/* Octets of the host at |text|; 0 if there is none. */
+static size_t origin_host_len(const char *text) {
+  char address[UDP_ADDRESS_TEXT_MAX];
+  udp_address parsed;
+  size_t len;
+
+  if (text[0] != '[') {
+    return strspn(text, LOWER DIGITS "._-");
+  }
+  len = strspn(text + 1, DIGITS "abcdef:.");
+  if (text[1 + len] != ']' || len >= sizeof(address)) {
+    return 0;
+  }
+  memcpy(address, text + 1, len);
+  address[len] = '\0';
+  return udp_address_parse(&parsed, address, 0) == 0 &&
+                 parsed.sa.sa_family == AF_INET6
+             ? len + 2
+             : 0;
+}
+
+int host_is_origin(const char *text) {
+  size_t scheme = strspn(text, LOWER DIGITS "+-.");
+  const char *port;
+  size_t len;
+  long n;
+
+  if (text[0] < 'a' || text[0] > 'z' || strncmp(text + scheme, "://", 3) != 0) {
+    return 0;
+  }
+  port = text + scheme + 3;
+  len = origin_host_len(port);
+  port += len;
+  if (len == 0 || *port == '\0') {
+    return len != 0;
+  }
+  len = strspn(port + 1, DIGITS);
+  if (port[0] != ':' || port[1] == '0' || len == 0 || len > 5 ||
+      port[1 + len] != '\0') {
+    return 0;
+  }
+  n = strtol(port + 1, NULL, 10);
+  return n <= 65535 && !(n == 443 && strncmp(text, "https:", 6) == 0) &&
+         !(n == 80 && strncmp(text, "http:", 5) == 0);
+}
+
+/* ---- The loop ---- */
 
 void host_now(appliance_time *now) {
   struct timespec ts;

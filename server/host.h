@@ -22,6 +22,39 @@ typedef enum host_exit {
 #define HOST_DEFAULT_ADDRESS "127.0.0.1"
 #define HOST_DEFAULT_PORT 4433
 #define HOST_NAMES_MAX 3
+#define HOST_ORIGINS_MAX 32
+
+/* Limits that whoever runs a server may set. */
+typedef enum host_limit_id {
+  HOST_LIMIT_IDLE,
+  HOST_LIMIT_CONNECTIONS,
+  HOST_LIMIT_SESSIONS,
+  HOST_LIMIT_HANDSHAKES,
+  HOST_LIMIT_RETRY_ABOVE,
+  HOST_LIMIT_DRAIN
+} host_limit_id;
+
+#define HOST_LIMIT_COUNT 6
+
+typedef struct host_limit {
+  const char *option; /* on the command line */
+  const char *member; /* of the web's options */
+  const char *unit;   /* behind "a number"; "" if it is one of things */
+  long min, max;
+  void (*set)(appliance_config *config, long value);
+} host_limit;
+
+extern const host_limit host_limits[HOST_LIMIT_COUNT];
+
+/* What "always", "busy" and "never" mean.  0, or -1 for any other |name|. */
+int host_retry(quic_retry *retry, const char *name);
+
+/*
+ * Whether |text| is an origin as a browser serializes it (RFC 6454 section
+ * 6.2), and so can ever be equal to one: scheme://host or scheme://host:port,
+ * in lower case, without the port that is the scheme's own.
+ */
+int host_is_origin(const char *text);
 
 /* The names that a certificate is for if nobody said so, by the |address| that
    is bound; the first is for the link.  Returns how many of |names| are set;

@@ -167,12 +167,106 @@ static void test_explain(void **state) {
   }
 }
 
+/* Others can be equal to none that a browser sends. */
+static void test_origin(void **state) {
+  static const char *const origins[] = {
+      "https://example.org",
+      "https://example.org:8443",
+      "http://localhost:8080",
+      "http://127.0.0.1:1",
+      "https://[::1]:65535",
+      "https://[2001:db8::1]",
+      "isolated-app://4tkrnsmftl4ggvvdkfth3piainqragus2qbhf7rlz2a3wo3rh4wqaaic",
+      "chrome-extension://abcdefghijklmnop",
+      "https://xn--bcher-kva.example",
+      "http://a:443",
+      "https://a:80",
+  };
+  static const char *const others[] = {
+      "",
+      "null",
+      "*",
+      "example.org",
+      "https://",
+      "https:///",
+      "https://example.org/",
+      "https://example.org/path",
+      "https://example.org?",
+      "https://example.org#",
+      "https://user@example.org",
+      "https://Example.org",
+      "HTTPS://example.org",
+      "https://gr\xc3\xbc\xc3\x9f.example",
+      "https://*.example.org",
+      "https://example.org:443",
+      "http://example.org:80",
+      "https://example.org:",
+      "https://example.org:0",
+      "https://example.org:080",
+      "https://example.org:65536",
+      "https://example.org:123456",
+      "https://example.org:1 ",
+      " https://example.org",
+      "https://example.org\n",
+      "https://[::1",
+      "https://[::1]x",
+      "https://[]",
+      "https://[1.2.3.4]",
+      "https://[::ffff:aaaa:bbbb:cccc:dddd:eeee:ffff:aaaa:bbbb:cccc:dddd:eeee]",
+      "https://::1",
+      "://example.org",
+      "1http://a",
+      "https:/a",
+  };
+  size_t i;
+
+  (void)state;
+  for (i = 0; i < sizeof(origins) / sizeof(origins[0]); ++i) {
+    if (!host_is_origin(origins[i])) {
+      fail_msg("%s", origins[i]);
+    }
+  }
+  for (i = 0; i < sizeof(others) / sizeof(others[0]); ++i) {
+    if (host_is_origin(others[i])) {
+      fail_msg("%s", others[i]);
+    }
+  }
+}
+
+/* Each sets one thing, and another. */
+static void test_limits(void **state) {
+  appliance_config config;
+  quic_retry retry;
+  size_t i;
+
+  (void)state;
+  memset(&config, 0, sizeof(config));
+  for (i = 0; i < HOST_LIMIT_COUNT; ++i) {
+    assert_true(host_limits[i].min < host_limits[i].max);
+    host_limits[i].set(&config, (long)i + 2);
+  }
+  assert_int_equal(config.limits.idle_timeout,
+                   (HOST_LIMIT_IDLE + 2) * NGTCP2_SECONDS);
+  assert_int_equal(config.connections_max, HOST_LIMIT_CONNECTIONS + 2);
+  assert_int_equal(config.sessions_max, HOST_LIMIT_SESSIONS + 2);
+  assert_int_equal(config.handshakes_max, HOST_LIMIT_HANDSHAKES + 2);
+  assert_int_equal(config.retry_above, HOST_LIMIT_RETRY_ABOVE + 2);
+  assert_int_equal(config.drain_timeout,
+                   (HOST_LIMIT_DRAIN + 2) * NGTCP2_SECONDS);
+  assert_int_equal(host_retry(&retry, "always"), 0);
+  assert_int_equal(retry, QUIC_RETRY_ALWAYS);
+  assert_int_equal(host_retry(&retry, "busy"), 0);
+  assert_int_equal(retry, QUIC_RETRY_WHEN_BUSY);
+  assert_int_equal(host_retry(&retry, "never"), 0);
+  assert_int_equal(retry, QUIC_RETRY_NEVER);
+  assert_int_equal(host_retry(&retry, "Always"), -1);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_default_names),
-      cmocka_unit_test(test_doubt),
-      cmocka_unit_test(test_exit_codes),
-      cmocka_unit_test(test_explain),
+      cmocka_unit_test(test_default_names), cmocka_unit_test(test_doubt),
+      cmocka_unit_test(test_exit_codes),    cmocka_unit_test(test_explain),
+      cmocka_unit_test(test_origin),        cmocka_unit_test(test_limits),
   };
 
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -252,6 +252,69 @@ static void close_state(host *h) {
   cm_store_close(h->store);
 }
 
+/* The limits of |options|.  A host_exit. */
+static int read_limits(host *h, const cJSON *options,
+                       appliance_config *config) {
+  size_t i;
+
+  for (i = 0; i < HOST_LIMIT_COUNT; ++i) {
+    const host_limit *limit = &host_limits[i];
+    const cJSON *item =
+        cJSON_GetObjectItemCaseSensitive(options, limit->member);
+    double n = cJSON_GetNumberValue(item);
+    char text[128];
+
+    if (!item) {
+      continue;
+    }
+    /* Not so for NaN either, which is what others than numbers give. */
+    if (!(n >= (double)limit->min && n <= (double)limit->max &&
+          n == (double)(long)n)) {
+      snprintf(text, sizeof(text), "%s takes a number%s from %ld to %ld",
+               limit->member, limit->unit, limit->min, limit->max);
+      return fail_because(h, CM_ERR_INVALID, text);
+    }
+    limit->set(config, (long)n);
+  }
+  return 0;
+}
+
+/* Who may come.  |origins| is filled for |config|.  A host_exit. */
+static int read_admission(host *h, const cJSON *options,
+                          appliance_config *config,
+                          const char *origins[HOST_ORIGINS_MAX + 1]) {
+  const cJSON *all = cJSON_GetObjectItemCaseSensitive(options, "origins");
+  const cJSON *item;
+  size_t n = 0;
+  int bad;
+
+  if (host_retry(&config->retry, string_of(options, "retry", "busy")) != 0) {
+    return fail_because(h, CM_ERR_INVALID, "retry takes always, busy or never");
+  }
+  if (!all) {
+    return 0;
+  }
+  bad = !cJSON_IsArray(all);
+  cJSON_ArrayForEach(item, all) {
+    bad = bad || n == HOST_ORIGINS_MAX || !cJSON_IsString(item) ||
+          !host_is_origin(item->valuestring);
+    if (!bad) {
+      origins[n++] = item->valuestring;
+    }
+  }
+  if (bad) {
+    return fail_because(h, CM_ERR_INVALID,
+                        "origins is a list of what browsers send, such as "
+                        "https://example.org or http://localhost:8080: in "
+                        "lower case, without a path, and without the port that "
+                        "is the scheme's own");
+  }
+  /* An empty list is nobody. */
+  origins[n] = NULL;
+  config->origins = origins;
+  return 0;
+}
+
 /* Takes |options| that are not of the socket into |config|. */
 static int read_options(host *h, const cJSON *options, appliance_config *config,
                         cm_profile *profile) {
@@ -273,7 +336,7 @@ static int read_options(host *h, const cJSON *options, appliance_config *config,
     return fail_because(h, CM_ERR_INVALID,
                         "the mirror is an https URL without a fragment");
   }
-  return 0;
+  return read_limits(h, options, config);
 }
 
 /* With the socket and the state open. */
@@ -323,6 +386,7 @@ static int serve(host *h, const cJSON *options) {
   double port =
       port_item ? cJSON_GetNumberValue(port_item) : (double)HOST_DEFAULT_PORT;
   const char *defaults[HOST_NAMES_MAX];
+  const char *origins[HOST_ORIGINS_MAX + 1];
   const char **names;
   appliance_config config;
   cm_profile profile;
@@ -353,6 +417,9 @@ static int serve(host *h, const cJSON *options) {
   config.hosts = names;
   config.nhosts = n;
   rv = read_options(h, options, &config, &profile);
+  if (rv == 0) {
+    rv = read_admission(h, options, &config, origins);
+  }
   if (rv != 0) {
     goto fail_names;
   }
@@ -380,8 +447,9 @@ fail_names:
 
 /*
  * Serves until it is told to stop.  |options_json|: {"address", "port",
- * "hosts", "path", "profile", "mirror", "ephemeral"}, all optional.  Unless it
- * is ephemeral, the state is in Module.fortnightStore (libstore_web.js).
+ * "hosts", "path", "profile", "mirror", "ephemeral", "origins", "retry"} and
+ * the members of host_limits, all optional.  Unless it is ephemeral, the state
+ * is in Module.fortnightStore (libstore_web.js).
  * Returns a host_exit.
  */
 int fortnight_run(const char *options_json) {

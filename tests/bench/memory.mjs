@@ -29,9 +29,10 @@ const SAMPLE_MS = 200;
 
 const TARGETS = [
   { name: 'native', title: 'native', sessions: 2000,
-    command: ['build/native/fortnight', 'serve', '--http', 'off'] },
+    command: ['build/native/fortnight', 'serve', '--drain', '0', '--http', 'off'] },
   { name: 'node', title: 'WASM on Node', sessions: 200,
-    command: [NODE, '--import', './tests/bench/wasm_memory.mjs', 'scripts/serve-wasm.mjs'] },
+    command: [NODE, '--import', './tests/bench/wasm_memory.mjs', 'scripts/serve-wasm.mjs',
+      '--drain', '0'] },
 ];
 
 /** @param {number} pid @returns {Sample} */

@@ -144,7 +144,7 @@ async function startAll(folder) {
   writeFileSync(files[1], key, { mode: 0o600 });
   /** @type {Target[]} */
   const targets = [{ name: 'native', title: 'native', program: await start(
-    ['build/native/fortnight', 'serve', '--port', '0', '--ephemeral', '--http', 'off']) }];
+    ['build/native/fortnight', 'serve', '--drain', '0', '--port', '0', '--ephemeral', '--http', 'off']) }];
   const node = modernNode();
   if (node) {
     targets.push({ name: 'moq', title: 'quinn (@moq/web-transport)', program: await start(

@@ -49,8 +49,8 @@ const STEPS = 5;
 
 /** Each serves with its state on a disk, and with none. */
 const HOSTS = [
-  { name: 'native', title: 'native', command: ['build/native/fortnight', 'serve', '--port', '0'] },
-  { name: 'node', title: 'WASM on Node', command: [NODE, 'scripts/serve-wasm.mjs', '--port', '0'] },
+  { name: 'native', title: 'native', command: ['build/native/fortnight', 'serve', '--drain', '0', '--port', '0'] },
+  { name: 'node', title: 'WASM on Node', command: [NODE, 'scripts/serve-wasm.mjs', '--drain', '0', '--port', '0'] },
 ];
 
 export const HOST_NAMES = HOSTS.map(({ name }) => name);

@@ -34,13 +34,13 @@ export const TARGETS = [
   {
     name: 'native',
     title: 'native',
-    server: ['build/native/fortnight', 'serve', '--port', '0', '--ephemeral'],
+    server: ['build/native/fortnight', 'serve', '--drain', '0', '--port', '0', '--ephemeral'],
     bare: ['build/native/bare_echo_posix', '127.0.0.1', '0'],
   },
   {
     name: 'node',
     title: 'WASM on Node',
-    server: [NODE, 'scripts/serve-wasm.mjs', '--port', '0', '--ephemeral'],
+    server: [NODE, 'scripts/serve-wasm.mjs', '--drain', '0', '--port', '0', '--ephemeral'],
     bare: [NODE, 'tests/bench/bare_echo_node.mjs'],
   },
   {

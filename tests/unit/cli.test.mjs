@@ -8,7 +8,7 @@ import { once } from 'node:events';
 import {
   chmodSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync,
 } from 'node:fs';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -17,6 +17,7 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const PROGRAM = join(ROOT, process.env.FORTNIGHT ?? 'build/native/fortnight');
+const LOAD = join(ROOT, 'build/native/load');
 
 // A socket's path is short.
 const scratch = mkdtempSync(join(tmpdir(), 'fn-'));
@@ -84,7 +85,7 @@ async function serve(t, ...args) {
   t.after(() => child.kill('SIGKILL'));
   /** @type {string[]} */
   const log = [];
-  createInterface({ input: child.stderr }).on('line', (line) => log.push(line));
+  const errors = createInterface({ input: child.stderr }).on('line', (line) => log.push(line));
   const closed = once(child, 'close');
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const { value, done } = await lines.next();
@@ -95,6 +96,19 @@ async function serve(t, ...args) {
     ready,
     log,
     pid: child.pid,
+    kill: child.kill.bind(child),
+    /** Its exit code, once all that it wrote is read. */
+    exit: async () => (await closed)[0],
+    /**
+     * The first line of the log that |pattern| is found in, once it is there.
+     * @param {RegExp} pattern
+     * @returns {Promise<string>}
+     */
+    async logged(pattern) {
+      let line;
+      while (!(line = log.find((line) => pattern.test(line)))) await once(errors, 'line');
+      return line;
+    },
     /** @type {(...words: string[]) => string[]} */
     to: (...words) => [...words, '--control', ready.control],
     /** Stops it, and gives its exit code. */
@@ -103,6 +117,36 @@ async function serve(t, ...args) {
       return (await closed)[0];
     },
   };
+}
+
+/**
+ * Sessions that do nothing, until the test is over.
+ * @param {import('node:test').TestContext} t
+ * @param {Awaited<ReturnType<typeof serve>>} server
+ * @param {number} n
+ * @param {string} [path]
+ */
+async function visit(t, server, n, path = '/echo') {
+  const { url, hashes } = server.ready;
+  const child = spawn(LOAD, [url, '--hash', hashes[0].hex, '--path', path, '--mode', 'idle',
+    '--connections', String(n), '--duration', '600'], { stdio: 'ignore' });
+  t.after(() => child.kill('SIGKILL'));
+  await server.logged(new RegExp(`session ${n} opened|"session":${n},`));
+}
+
+/**
+ * One command over the control socket.
+ * @param {string} path
+ * @param {object} command
+ */
+async function control(path, command) {
+  const client = connect(path);
+  client.write(`${JSON.stringify(command)}\n`);
+  for await (const line of createInterface({ input: client })) {
+    client.destroy();
+    return JSON.parse(line);
+  }
+  throw new Error('no answer');
 }
 
 /** @param {{hashes: {use: string, hex: string}[]}} published */
@@ -352,7 +396,7 @@ test('a server outlives whoever read its log', async (t) => {
     { stdio: ['ignore', 'pipe', 'pipe'], env: ENV, cwd: scratch });
   t.after(() => child.kill('SIGKILL'));
   const closed = once(child, 'exit');
-  const { value } = await createInterface({ input: child.stdout })[Symbol.asyncIterator]().next();
+  const { value = '' } = await createInterface({ input: child.stdout })[Symbol.asyncIterator]().next();
   const { control } = JSON.parse(String(value).slice('ready '.length));
   for (const stream of [child.stdout, child.stderr]) {
     stream.destroy();
@@ -372,6 +416,93 @@ test('the state folder if nobody says', async (t) => {
   const { XDG_STATE_HOME: _, HOME: __, ...bare } = ENV;
   refuses(7, /HOME is not set: give --state DIR, or --ephemeral/, ['serve', '--port', '0'], { env: bare });
   refuses(7, /cannot be made: .*--state DIR/, ['serve', '--port', '0', '--state', '/dev/null/x/y']);
+});
+
+test('SIGTERM asks sessions to end, and waits for them', async (t) => {
+  const server = await serve(t, '--ephemeral', '--http', 'off', '--drain', '600');
+  await visit(t, server, 2);
+  server.kill('SIGTERM');
+  await server.logged(/info: stopping: 2 sessions are asked to end; 600 s at most; again to end at once$/);
+  const { sessions } = JSON.parse(does(server.to('status', '--json')));
+  assert.equal(sessions.length, 2);
+  for (const { session } of sessions) {
+    assert.deepEqual(await control(server.ready.control, { command: 'close', session, code: 7 }), {});
+  }
+  assert.equal(await server.exit(), 0);
+  assert.equal(server.log.filter((line) => /closed by the server: code 7/.test(line)).length, 2, server.log.join('\n'));
+});
+
+test('the second SIGTERM, or stop --now, waits for nobody', async (t) => {
+  for (const again of /** @type {const} */ (['SIGTERM', 'SIGINT', 'stop', 'now'])) {
+    const server = await serve(t, '--ephemeral', '--http', 'off', '--drain', '600');
+    await visit(t, server, 1);
+    if (again !== 'now') {
+      if (again === 'stop') does(server.to('stop'));
+      else server.kill('SIGTERM');
+      await server.logged(/stopping: 1 session is asked to end/);
+    }
+    if (again === 'now') does(server.to('stop', '--now'));
+    else if (again === 'stop') does(server.to('stop'));
+    else server.kill(again);
+    assert.equal(await server.exit(), 0);
+    assert.ok(server.log.some((line) => /closed by the server: code 0, "the server stops"/.test(line)), server.log.join('\n'));
+  }
+});
+
+test('--drain 0 waits for nobody, and nobody is waited for where nobody is', async (t) => {
+  const server = await serve(t, '--ephemeral', '--http', 'off', '--drain', '0');
+  await visit(t, server, 1);
+  server.kill('SIGTERM');
+  assert.equal(await server.exit(), 0);
+  assert.ok(!server.log.some((line) => /stopping:/.test(line)));
+  const idle = await serve(t, '--ephemeral', '--http', 'off', '--drain', '600');
+  idle.kill('SIGTERM');
+  assert.equal(await idle.exit(), 0);
+  assert.ok(!idle.log.some((line) => /stopping:/.test(line)));
+});
+
+test('the log for programs, and how much of it', async (t) => {
+  const server = await serve(t, '--ephemeral', '--http', 'off', '--log-format', 'json', '--log-level', 'debug');
+  // A path is what a peer wrote.
+  await visit(t, server, 1, '/echo?\u2028\u202e{"type":"x"}');
+  assert.equal(await server.stop(), 0);
+  const lines = server.log.map((line) => JSON.parse(line));
+  for (const { time, level, type } of lines) {
+    assert.ok(Number.isInteger(time) && type, JSON.stringify({ time, type }));
+    assert.ok(['info', 'debug', 'warning', 'error'].includes(level));
+  }
+  for (const type of ['certificates', 'journal', 'state', 'log', 'session-opened', 'session-closed']) {
+    assert.ok(lines.some((line) => line.type === type), type);
+  }
+  const opened = server.log.find((line) => line.includes('"session-opened"')) ?? '';
+  assert.match(opened, /^[ -~]+$/);
+  assert.equal(JSON.parse(opened).path, '/echo?\u2028\u202e{"type":"x"}');
+
+  const quiet = await serve(t, '--ephemeral', '--http', 'off', '--log-level', 'warning');
+  await control(quiet.ready.control, { command: 'rotate', force: true });
+  assert.equal(await quiet.stop(), 0);
+  assert.deepEqual(quiet.log, []);
+});
+
+test('who may come', async (t) => {
+  const server = await serve(t, '--ephemeral', '--http', 'off', '--path', '/room?name=a',
+    '--origin', 'https://a.example', '--retry', 'always', '--max-sessions', '1', '--idle', '60');
+  assert.equal(new URL(server.ready.link).pathname, '/room');
+  const { status, stdout } = spawnSync(LOAD, [server.ready.url, '--hash', server.ready.hashes[0].hex, '--mode', 'idle',
+    '--duration', '0.1'], { encoding: 'utf8', timeout: 30_000 });
+  assert.equal(status, 0);
+  assert.equal(JSON.parse(stdout).sessions, 0, 'it is of no such origin');
+  const { counters } = JSON.parse(does(server.to('status', '--json')));
+  assert.ok(counters.retries_sent >= 1);
+  assert.equal(counters.handshakes_completed, 1);
+  assert.equal(counters.sessions_total, 0);
+  assert.equal(await server.stop(), 0);
+  assert.ok(!server.log.some((line) => /nothing is served/.test(line)));
+
+  const lost = await serve(t, '--ephemeral', '--http', 'off', '--path', '/chat');
+  assert.equal(await lost.stop(), 0);
+  await lost.logged(/warning: nothing is served on \/chat: whoever follows the link gets a 404; there is \/echo$/);
+  refuses(2, /the path begins with "\/"/, ['serve', '--port', '0', '--ephemeral', '--path', 'chat']);
 });
 
 test('a link that nobody can use is told', async (t) => {

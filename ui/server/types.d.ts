@@ -22,6 +22,22 @@ export interface ApplianceOptions {
   publish?: string;
   /** Keeps nothing: a new identity at each start. */
   ephemeral?: boolean;
+  /** Whose pages may have sessions; everybody's if it is left out. */
+  origins?: string[];
+  /** Whether clients have to show first that they are where they say. */
+  retry?: 'always' | 'busy' | 'never';
+  /** More open handshakes than this are busy. */
+  retry_above?: number;
+  max_connections?: number;
+  /** Of one connection. */
+  max_sessions?: number;
+  /** That are open at once. */
+  max_handshakes?: number;
+  /** Seconds of silence after which a connection is over. */
+  idle?: number;
+  /** Seconds that sessions have to end by themselves when it stops; 0 if it is
+      left out. */
+  drain?: number;
 }
 
 export interface Hash {

@@ -10,7 +10,7 @@ const PROGRAM = join(ROOT, process.env.FORTNIGHT ?? 'build/native/fortnight');
 export const native = {
   name: 'native',
   process: (args) => ({
-    name: 'native', command: PROGRAM, args: ['serve', ...args], cwd: ROOT,
+    name: 'native', command: PROGRAM, args: ['serve', '--drain', '0', ...args], cwd: ROOT,
   }),
   readyMs: 20_000,
   clocked: (process, clock) => ({ ...process, env: { ...process.env, ...clock.native } }),

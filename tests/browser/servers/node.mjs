@@ -11,7 +11,7 @@ export const node = {
   process: (args) => ({
     name: 'node',
     command: process.execPath,
-    args: ['scripts/serve-wasm.mjs', ...args],
+    args: ['scripts/serve-wasm.mjs', '--drain', '0', ...args],
     cwd: ROOT,
   }),
   readyMs: 30_000,
