@@ -118,13 +118,16 @@ function processorTime(pid) {
  * @param {Settings} settings
  * @returns {Promise<Sample>}
  */
-async function measureOne({ program }, { path, args, done }, { seconds }) {
+async function measureOne({ title, program }, { path, args, done }, { seconds }) {
   const before = processorTime(program.pid);
   const command = ['build/native/load', program.url, '--hash', program.hash, '--path', path,
     ...args, '--duration', String(seconds)];
   const { lines } = await run(command, (seconds + 20) * 1000);
   const result = JSON.parse(lines[lines.length - 1]);
-  if (result.wrong > 0) throw new Error(`${command.join(' ')}: what came back is not what was sent`);
+  if (result.wrong > 0) {
+    throw new Error(`${title}: ${command.join(' ')}: what came back is not what was sent\n`
+      + lines[lines.length - 1]);
+  }
   return {
     rate: done(result) / seconds,
     cpu: (processorTime(program.pid) - before) / done(result),

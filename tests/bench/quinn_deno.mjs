@@ -29,10 +29,20 @@ async function source(writable, bytes) {
   await writer.close();
 }
 
-/** @param {ReadableStream} readable */
-async function sink(readable) {
+/**
+ * The answer's half is kept as long: quinn ends one that is collected.
+ * @param {ReadableStream} readable
+ * @param {WritableStream} writable
+ */
+async function sink(readable, writable) {
   const reader = readable.getReader();
-  while (!(await reader.read()).done);
+  let total = 0;
+  for (let { done, value } = await reader.read(); !done; { done, value } = await reader.read()) {
+    total += value.length;
+  }
+  const writer = writable.getWriter();
+  await writer.write(new TextEncoder().encode(String(total)));
+  await writer.close();
 }
 
 /** A stream or a session that ends early is the peer's affair. */
@@ -49,7 +59,7 @@ async function serve(incoming) {
     session.datagrams.readable.pipeTo(session.datagrams.writable).catch(over);
   }
   for await (const { readable, writable } of session.incomingBidirectionalStreams) {
-    if (url.pathname === '/sink') sink(readable).catch(over);
+    if (url.pathname === '/sink') sink(readable, writable).catch(over);
     else if (url.pathname === '/source') source(writable, bytes).catch(over);
     else readable.pipeTo(writable).catch(over);
   }
