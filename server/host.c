@@ -101,6 +101,11 @@ static void set_sessions(appliance_config *config, long n) {
 
 static void set_handshakes(appliance_config *config, long n) {
   config->handshakes_max = (size_t)n;
+  /* Who is not at its address must not fill all places before anybody is asked
+     for proof. */
+  if (n / 2 < QUIC_RETRY_ABOVE) {
+    config->retry_above = (size_t)n / 2;
+  }
 }
 
 static void set_retry_above(appliance_config *config, long n) {
@@ -111,7 +116,8 @@ static void set_drain(appliance_config *config, long seconds) {
   config->drain_timeout = (uint64_t)seconds * NGTCP2_SECONDS;
 }
 
-/* Half of the handshakes may be of one address: of one there would be none. */
+/* Set in this order: a later one may undo what an earlier one implies.  Half of
+   the handshakes may be of one address: of one there would be none. */
 const host_limit host_limits[HOST_LIMIT_COUNT] = {
     [HOST_LIMIT_IDLE] = {"idle", "idle", " of seconds", 1, 86400, set_idle},
     [HOST_LIMIT_CONNECTIONS] = {"max-connections", "max_connections", "", 1,

@@ -44,6 +44,7 @@ typedef struct host_limit {
   void (*set)(appliance_config *config, long value);
 } host_limit;
 
+/* In the order in which they are to be set. */
 extern const host_limit host_limits[HOST_LIMIT_COUNT];
 
 /* What "always", "busy" and "never" mean.  0, or -1 for any other |name|. */

@@ -253,6 +253,15 @@ static void test_limits(void **state) {
   assert_int_equal(config.retry_above, HOST_LIMIT_RETRY_ABOVE + 2);
   assert_int_equal(config.drain_timeout,
                    (HOST_LIMIT_DRAIN + 2) * NGTCP2_SECONDS);
+  /* Busy begins before everything is full, unless somebody says otherwise. */
+  config.retry_above = 0;
+  host_limits[HOST_LIMIT_HANDSHAKES].set(&config, 2 * QUIC_RETRY_ABOVE);
+  assert_int_equal(config.retry_above, 0);
+  host_limits[HOST_LIMIT_HANDSHAKES].set(&config, 100);
+  assert_int_equal(config.retry_above, 50);
+  host_limits[HOST_LIMIT_HANDSHAKES].set(&config, 2);
+  assert_int_equal(config.retry_above, 1);
+  assert_true((int)HOST_LIMIT_RETRY_ABOVE > (int)HOST_LIMIT_HANDSHAKES);
   assert_int_equal(host_retry(&retry, "always"), 0);
   assert_int_equal(retry, QUIC_RETRY_ALWAYS);
   assert_int_equal(host_retry(&retry, "busy"), 0);
