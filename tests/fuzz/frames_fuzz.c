@@ -32,6 +32,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     } else if (op & 0x10) {
       /* Far apart, or again. */
       peer.number[FUZZ_APPLICATION] += (uint64_t)(op >> 5) - 1;
+    } else {
+      /* Key updates, and other IDs. */
+      peer.key_phase ^= op >> 5 & 1;
+      if (peer.ncids > 1) {
+        peer.cid = 1 + (op >> 6) % (peer.ncids - 1);
+      }
     }
     len = fuzz_take(&in, &frames, len);
     fuzz_peer_packet(&peer, FUZZ_APPLICATION, frames, len);

@@ -23,6 +23,7 @@
 #define FRAME_ACK 0x02
 #define FRAME_CRYPTO 0x06
 #define FRAME_STREAM 0x08
+#define FRAME_NEW_CONNECTION_ID 0x18
 #define STREAM_FIN 0x01
 #define STREAM_LEN 0x02
 #define STREAM_OFF 0x04
@@ -141,6 +142,22 @@ static void see(fuzz_peer *peer, uint64_t truncated, unsigned bits) {
   }
 }
 
+/* Whatever looks like NEW_CONNECTION_ID (section 19.15), with its sequence
+   number and Retire Prior To in one octet each. */
+static void note_cids(fuzz_peer *peer, const uint8_t *data, size_t len) {
+  size_t i;
+
+  for (i = 0; i + 4 + QUIC_SCIDLEN + 16 <= len && peer->ncids >= 2 &&
+              peer->ncids < FUZZ_CIDS;
+       ++i) {
+    if (data[i] == FRAME_NEW_CONNECTION_ID && data[i + 1] == peer->ncids - 1 &&
+        data[i + 3] == QUIC_SCIDLEN) {
+      ngtcp2_cid_init(&peer->cids[peer->ncids++], data + i + 4, QUIC_SCIDLEN);
+      i += 3 + QUIC_SCIDLEN + 16;
+    }
+  }
+}
+
 /* The server sends to nobody else. */
 static size_t address_index(const fuzz_peer *peer, const udp_address *remote) {
   size_t i;
@@ -193,6 +210,7 @@ static void take_in(fuzz_peer *peer, const udp_datagram *out) {
       truncated = truncated << 8 | data[1 + OWN_CID_LEN + i];
     }
     see(peer, truncated, (unsigned)(8 * n));
+    note_cids(peer, data + 1 + OWN_CID_LEN + n, out->len - 1 - OWN_CID_LEN - n);
   }
 }
 
@@ -295,6 +313,7 @@ void fuzz_peer_packet(fuzz_peer *peer, fuzz_space space, const uint8_t *frames,
   static const uint8_t first[] = {0xc3, 0xe3, 0x43};
   const ngtcp2_cid *cid = &peer->cids[peer->cid];
   fuzz_frames packet = {{0}, 0};
+  uint8_t flags;
 
   if (space != FUZZ_APPLICATION) {
     fuzz_peer_long(peer, first[space], NGTCP2_PROTO_VER_V1, cid, NULL, 0,
@@ -304,7 +323,8 @@ void fuzz_peer_packet(fuzz_peer *peer, fuzz_space space, const uint8_t *frames,
   if (len > FUZZ_DATAGRAM_MAX - 100) {
     len = FUZZ_DATAGRAM_MAX - 100;
   }
-  fuzz_put(&packet, &first[space], 1);
+  flags = (uint8_t)(first[space] | (peer->key_phase ? 0x04 : 0));
+  fuzz_put(&packet, &flags, 1);
   fuzz_put(&packet, cid->data, cid->datalen);
   finish_packet(peer, &packet, peer->number[space]++, frames, len, 0);
 }

@@ -46,11 +46,14 @@ typedef struct fuzz_peer {
   size_t at; /* from which address it sends */
   uint64_t received[FUZZ_ADDRESSES], sent[FUZZ_ADDRESSES];
   int validated[FUZZ_ADDRESSES];
-  /* The IDs to which it sends, the first known of them at first. */
+  /* The IDs to which it may send, and the one that it does: its own choice,
+     the server's, and those of NEW_CONNECTION_ID. */
   ngtcp2_cid cids[FUZZ_CIDS];
   size_t ncids, cid;
   ngtcp2_cid own;
   uint64_t number[3];
+  /* The Key Phase bit of 1-RTT packets (RFC 9001 section 6). */
+  int key_phase;
   /* What came in 1-RTT packets: which, and the next that is expected. */
   uint8_t seen[FUZZ_NUMBERS / 8];
   uint64_t seen_next;
