@@ -180,7 +180,7 @@ test('the page', { timeout: 100_000 }, async (t) => {
     }, full);
     await fill(true);
     await page.evaluate(() => /** @type {any} */ (globalThis).fortnight.rotate({ force: true }).catch(() => {}));
-    await page.getByText('The state cannot be saved').waitFor();
+    await page.getByText('The state cannot be saved', { exact: true }).waitFor();
     await page.locator('#trouble', { hasText: /OPFS.*there is no room left/ }).waitFor();
     // That it takes over was prepared for; that another is made was not.
     assert.equal((await hashes(page))[0], standby);
