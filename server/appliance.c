@@ -265,6 +265,7 @@ int appliance_new(appliance **pappliance, const appliance_config *config,
   endpoint.retry = config->retry;
   endpoint.retry_above = config->retry_above;
   endpoint.handshakes_max = config->handshakes_max;
+  endpoint.memory_max = config->memory_max;
   endpoint.on_initial = appliance_on_initial;
   endpoint.on_end = appliance_on_end;
   endpoint.user = a;

@@ -57,6 +57,7 @@ typedef struct appliance_config {
   quic_retry retry;
   size_t retry_above;
   size_t handshakes_max;
+  size_t memory_max;
   /* Nanoseconds in which a new connection has to make a request; 0: for ever.
    */
   uint64_t request_timeout;

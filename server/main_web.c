@@ -27,6 +27,12 @@
 #define STREAM_WINDOW (128 * 1024)
 #define CONNECTION_WINDOW (160 * 1024)
 
+/* What all clients together may take of a page's memory; and handshakes that
+   may be open, for those of which nobody knows yet who they are. */
+#define MEMORY_MAX (32 * 1024 * 1024)
+#define HANDSHAKES_MAX 256
+#define RETRY_ABOVE 64
+
 /* The journal's name in the store, and how long it gets, in octets. */
 #define JOURNAL "journal.jsonl"
 #define JOURNAL_MAX (1024 * 1024)
@@ -350,6 +356,13 @@ static int serve_by(host *h, appliance_config *config) {
   config->store = h->store;
   config->limits.stream_window = STREAM_WINDOW;
   config->limits.connection_window = CONNECTION_WINDOW;
+  config->memory_max = MEMORY_MAX;
+  if (config->handshakes_max == 0) {
+    config->handshakes_max = HANDSHAKES_MAX;
+  }
+  if (config->retry_above == 0) {
+    config->retry_above = RETRY_ABOVE;
+  }
   config->prefer = TLS_PREFER_CHACHA20_POLY1305;
   config->on_event = on_event;
   config->on_journal = on_journal;
