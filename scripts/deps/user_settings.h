@@ -59,6 +59,7 @@
 #define WOLFSSL_SHA224
 #define WOLFSSL_SHA384
 #define WOLFSSL_SHA512
+#define HAVE_HASHDRBG
 #define NO_DSA
 #define NO_RC4
 #define NO_MD4
@@ -87,18 +88,6 @@
 #define HAVE_LIMITS_H 1
 #define NO_WRITE_TEMP_FILES
 
-/*
- * All randomness straight from the system (certmgr/random_posix.c and
- * random_web.c).  A generator of wolfSSL's own would be seeded, and tested,
- * several times for each handshake: its EVP layer makes one for each key that
- * HKDF derives.
- */
-#ifndef __ASSEMBLER__
-extern int cm_seed(unsigned char *out, unsigned int len);
-#endif
-#define CUSTOM_RAND_GENERATE_BLOCK cm_seed
-#define CUSTOM_RAND_GENERATE_SEED cm_seed
-
 /* tls13.c calls gettimeofday() and does not include this on every path. */
 #ifndef __ASSEMBLER__
 #include <sys/time.h>
@@ -113,6 +102,10 @@ extern int cm_seed(unsigned char *out, unsigned int len);
 #define NO_FILESYSTEM
 #define SINGLE_THREADED
 #define SP_WORD_SIZE 32 /* 64 is slower on wasm32 */
+
+/* certmgr/random_web.c */
+extern int cm_seed(unsigned char *out, unsigned int len);
+#define CUSTOM_RAND_GENERATE_SEED cm_seed
 
 #else /* native */
 
