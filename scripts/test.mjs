@@ -82,14 +82,29 @@ function run(command, { timeout = UNIT_TIMEOUT, env = {}, onLine } = {}) {
   child.on('error', (error) => {
     output += `${error.message}\n`;
   });
+  // Whatever it has left behind may hold its output open for ever.
+  let left = false;
+  child.on('exit', () => {
+    setTimeout(() => {
+      if (!running.has(child)) return;
+      left = true;
+      output += '\nsomething that it started is still there\n';
+      end(child, 'SIGKILL');
+      child.stdout.destroy();
+      child.stderr.destroy();
+    }, LEFT_BEHIND).unref();
+  });
   child.on('close', (code) => {
     clearTimeout(timer);
     running.delete(child);
     if (line) onLine?.(line);
-    resolve({ code, output });
+    resolve({ code: left ? code || 1 : code, output });
   });
   return promise;
 }
+
+/** In ms: for what has been written to come. */
+const LEFT_BEHIND = 10_000;
 
 /** @type {Set<import('node:child_process').ChildProcess>} */
 const running = new Set();

@@ -559,8 +559,11 @@ static void who_does_not_care_is_killed(void **state) {
   (void)state;
   fd = make_fifo();
   open_bench(&b, HOOK_NEWEST,
+             /* wait, unlike sleep, is interrupted by the trap.  A sleep of
+                which the shell waits may have been forked and not begun: then
+                the signal is lost on it, and the shell goes on waiting. */
              "exec 3>$DIR/fifo 2>/dev/null; trap 'echo >&3' TERM; echo >&3; "
-             "while :; do sleep 1000; done");
+             "while :; do sleep 1000 & wait $!; done");
   tell(&b, "x");
   hook_serve(b.hook, b.now);
   wait_for(fd, 1);
