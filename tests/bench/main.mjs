@@ -106,7 +106,7 @@ await stopAll();
 if (rows.length > 0) print(rows, settings);
 if (quinn.length > 0) printQuinn(quinn, settings);
 if (memory.length > 0) printMemory(memory);
-if (rotations.length > 0) printRotations(rotations, settings);
+if (rotations.length > 0) await printRotations(rotations, settings);
 if (rows.length + quinn.length + memory.length + rotations.length > 0) {
   mkdirSync(dirname(values.json), { recursive: true });
   writeFileSync(values.json, `${JSON.stringify({ machine, ...settings,

@@ -198,6 +198,25 @@ export function growth(values, every) {
   };
 }
 
+/**
+ * The longest single call of each rotation in the native appliance, without a
+ * network: what a packet may have to wait for.
+ * @param {number} count
+ */
+async function nativePause(count) {
+  const folder = mkdtempSync(join(ROOT, 'build/bench-'));
+  try {
+    const rows = [];
+    for (const [title, ...args] of [['state on disk', join(folder, 'state')], ['nothing kept']]) {
+      const { lines } = await run(['build/native/swap_pause', String(count), ...args], 120_000);
+      rows.push({ title, ...JSON.parse(lines[0]) });
+    }
+    return rows;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
 /** @param {Row[]} rows */
 export function summarizeRotations(rows) {
   return rows.map(({ title, pause, load, memory, alone: { cpu, memory: quiet } }) => ({
@@ -215,8 +234,13 @@ export function summarizeRotations(rows) {
  * @param {Row[]} rows
  * @param {Settings} settings
  */
-export function printRotations(rows, { swaps, rotations, rate }) {
+export async function printRotations(rows, { swaps, rotations, rate }) {
   const sums = summarizeRotations(rows);
+  console.log(`\nThe longest single call of each of ${whole(rotations)} rotations, natively and without a network`);
+  table(['', 'p50', 'p99', 'max', 'by its processor time p50', 'p99', 'max'],
+    (await nativePause(rotations)).map(({ title, wall_us: wall, cpu_us: cpu }) => [title,
+      time(wall.p50), time(wall.p99), time(wall.max),
+      time(cpu.p50), time(cpu.p99), time(cpu.max)]));
   console.log(`\nThe pause of a rotation: the largest latency of ${whole(rate)} datagrams a second in each\n`
     + `of ${swaps} windows of ${WINDOW_MS} ms with a rotation, and in as many without one, by turns; the\n`
     + 'excess is of each over the quiet one before it.  CPU: what a rotation takes of the thread');
