@@ -170,9 +170,13 @@ static void doubt_path(appliance *a, const char *path) {
   size_t i, len = strcspn(path, "?");
   char text[256];
 
-  for (i = 0; i < sizeof(a->apps) / sizeof(a->apps[0]); ++i) {
-    if (strlen(a->apps[i]->path) == len &&
-        memcmp(a->apps[i]->path, path, len) == 0) {
+  for (i = 0; i < a->napps; ++i) {
+    const char *served = a->apps[i]->path;
+    size_t n = strlen(served);
+
+    if ((n == len && memcmp(served, path, len) == 0) ||
+        (n <= len + 1 && served[n - 1] == '*' &&
+         memcmp(served, path, n - 1) == 0)) {
       return;
     }
   }
@@ -236,15 +240,19 @@ int appliance_new(appliance **pappliance, const appliance_config *config,
     goto fail;
   }
 
-  a->apps[0] = &app_echo;
-  a->apps[1] = hash_feed_app(&a->feed);
-  a->apps[2] = rooms_app(&a->rooms);
-  a->apps[3] = &app_sink;
-  a->apps[4] = &app_source;
+  for (; a->napps < config->napps && a->napps < APPLIANCE_APPS_MAX;
+       ++a->napps) {
+    a->apps[a->napps] = config->apps[a->napps];
+  }
+  a->apps[a->napps++] = &app_echo;
+  a->apps[a->napps++] = hash_feed_app(&a->feed);
+  a->apps[a->napps++] = rooms_app(&a->rooms);
+  a->apps[a->napps++] = &app_sink;
+  a->apps[a->napps++] = &app_source;
   a->h3.get = get;
   a->h3.user = a;
   a->h3.webtransport.apps = a->apps;
-  a->h3.webtransport.napps = sizeof(a->apps) / sizeof(a->apps[0]);
+  a->h3.webtransport.napps = a->napps;
   a->h3.request_timeout = config->request_timeout;
   a->h3.webtransport.sessions_max = config->sessions_max;
   a->h3.webtransport.origins = config->origins;

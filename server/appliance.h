@@ -23,7 +23,11 @@
 
 #define APPLIANCE_DEFAULT_PATH "/echo"
 
+/* Applications that a host may bring. */
+#define APPLIANCE_APPS_MAX 32
+
 typedef struct appliance appliance;
+struct app;
 
 /* Both clocks at one moment. */
 typedef struct appliance_time {
@@ -53,6 +57,10 @@ typedef struct appliance_config {
   quic_conn_limits limits;
   size_t connections_max;
   size_t sessions_max; /* per connection */
+  /* The host's own applications, which come before those of the appliance; at
+     most APPLIANCE_APPS_MAX.  They must outlive it. */
+  const struct app *const *apps;
+  size_t napps;
   /* See quic_endpoint_config. */
   quic_retry retry;
   size_t retry_above;
@@ -91,8 +99,8 @@ void appliance_config_default(appliance_config *config);
  * Takes up the certificates of |config->store|, makes those that are missing,
  * and serves; if that cannot be done at once, it is tried again, and
  * appliance_is_ready() says when.  Everything that |config| points to but
- * |random|, |mem|, |store| and |origins| is copied.  Returns 0, or CM_ERR_* or
- * TLS_ERR_* or QUIC_ERR_*, for appliance_strerror().
+ * |random|, |mem|, |store|, |origins| and the applications is copied.  Returns
+ * 0, or CM_ERR_* or TLS_ERR_* or QUIC_ERR_*, for appliance_strerror().
  */
 int appliance_new(appliance **pappliance, const appliance_config *config,
                   const appliance_time *now);

@@ -56,7 +56,8 @@ struct appliance {
   cm_manager *certificates;
   quic_endpoint *endpoint;
   tls_config tls;
-  const app *apps[5];
+  const app *apps[5 + APPLIANCE_APPS_MAX];
+  size_t napps;
   hash_feed feed;
   rooms rooms;
   h3_service h3;

@@ -12,7 +12,9 @@
 #include "server/webtransport/session.h"
 
 typedef struct app {
-  /* The path that it serves, without a query: "/echo". */
+  /* The path that it serves, without a query: "/echo".  "/files/" with a "*"
+     behind it is all that begin so and that no application serves by name; of
+     several, the longest. */
   const char *path;
   /* The protocols that it speaks (draft-ietf-webtrans-http3 section 3.3) in an
      array that ends with NULL, or NULL; wt_session_protocol() tells which the
@@ -21,6 +23,11 @@ typedef struct app {
   const char *const *protocols;
   void *user;
 
+  /* A client asks for a session, which waits for wt_session_accept() or
+     wt_session_reject(): they may be called at once.  on_session_closed() ends
+     it however it ends.  NULL: it is accepted at once.  wt_session_set_user()
+     may be called. */
+  int (*on_request)(void *user, wt_session *session);
   /* A session was accepted; wt_session_set_user() may be called. */
   int (*on_session)(void *user, wt_session *session);
   /* It is over; its streams were closed before this, one by one.  |session| is

@@ -88,6 +88,10 @@ struct h3_request {
   /* NUL-terminated, NULL where the request has none. */
   char *method, *scheme, *authority, *path, *protocol, *origin;
   char *available_protocols; /* all lines of WT-Available-Protocols */
+  /* All fields but pseudo-header fields, each a name and a value with a NUL
+     behind it; until h3_request_forget_fields(). */
+  char *fields;
+  size_t fields_len, fields_size;
   size_t field_section_size;
   size_t received; /* of a body that nobody reads */
   int malformed;   /* a field is there twice */
@@ -95,7 +99,7 @@ struct h3_request {
   send_queue body;
   int body_fin;
   int responded;
-  int waiting; /* for the peer's SETTINGS */
+  int waiting; /* for the peer's SETTINGS, or for the application */
   /* What came meanwhile; it is not credited. */
   send_queue early;
   int early_fin;
@@ -116,6 +120,13 @@ int h3_respond(h3_request *request, int status, const h3_field *fields,
 /* Appends to the response's body; FIN behind it if |fin|.  QUIC_ERR_NOMEM. */
 int h3_request_write(h3_request *request, const uint8_t *data, size_t len,
                      int fin);
+
+/* A request that was waiting is answered: goes on with what came behind it.
+   0 or QUIC_ERR_*. */
+int h3_request_resume(h3_request *request);
+
+/* Nobody will ask for the header fields. */
+void h3_request_forget_fields(h3_request *request);
 
 /* Resets both directions of the request's stream. */
 void h3_request_abort(h3_request *request, uint64_t error_code);

@@ -52,7 +52,14 @@ void h3_request_free(h3_request *request) {
   release(h3, request->protocol);
   release(h3, request->origin);
   release(h3, request->available_protocols);
+  release(h3, request->fields);
   release(h3, request);
+}
+
+void h3_request_forget_fields(h3_request *request) {
+  release(request->h3, request->fields);
+  request->fields = NULL;
+  request->fields_len = request->fields_size = 0;
 }
 
 h3_request *h3_find_request(h3_conn *h3, int64_t stream_id) {
@@ -173,6 +180,42 @@ static int keep_more(h3_request *request, char **pslot, nghttp3_vec value) {
   return 0;
 }
 
+/* Appends a field to those for the application.  The section's limit is that
+   of this too. */
+static int keep_field(h3_request *request, nghttp3_vec name,
+                      nghttp3_vec value) {
+  size_t len = name.len + 1 + value.len + 1;
+  size_t size = request->fields_size ? request->fields_size : 256;
+  char *fields = request->fields;
+
+  if (memchr(value.base, '\0', value.len)) {
+    request->malformed = 1;
+    return 0;
+  }
+  while (size < request->fields_len + len) {
+    size *= 2;
+  }
+  if (size != request->fields_size) {
+    fields = allocate(request->h3, size);
+    if (!fields) {
+      return NGHTTP3_ERR_CALLBACK_FAILURE;
+    }
+    if (request->fields_len) {
+      memcpy(fields, request->fields, request->fields_len);
+    }
+    release(request->h3, request->fields);
+    request->fields = fields;
+    request->fields_size = size;
+  }
+  fields += request->fields_len;
+  memcpy(fields, name.base, name.len);
+  fields[name.len] = '\0';
+  memcpy(fields + name.len + 1, value.base, value.len);
+  fields[len - 1] = '\0';
+  request->fields_len += len;
+  return 0;
+}
+
 static int is_name(nghttp3_vec name, const char *text) {
   return name.len == strlen(text) && memcmp(name.base, text, name.len) == 0;
 }
@@ -206,6 +249,9 @@ static int on_header(nghttp3_conn *nghttp3, int64_t stream_id, int32_t token,
   case NGHTTP3_QPACK_TOKEN__PROTOCOL:
     return keep(request, &request->protocol, v);
   default:
+    if (n.len && n.base[0] != ':' && keep_field(request, n, v) != 0) {
+      return NGHTTP3_ERR_CALLBACK_FAILURE;
+    }
     if (is_name(n, "origin")) {
       return keep(request, &request->origin, v);
     }
@@ -274,11 +320,10 @@ static int on_end_stream(nghttp3_conn *nghttp3, int64_t stream_id,
   (void)stream_id;
   (void)user_data;
 
-  if (request && request->session) {
-    return result(wt_session_on_fin(request->session));
-  }
   if (request && request->waiting) {
     request->early_fin = 1;
+  } else if (request && request->session) {
+    return result(wt_session_on_fin(request->session));
   }
   return 0;
 }
@@ -343,14 +388,12 @@ static int on_reset_stream(nghttp3_conn *nghttp3, int64_t stream_id,
   return 0;
 }
 
-/* Answers a request that waited, and goes on with what came behind it. */
-static int go_on(h3_request *request) {
+int h3_request_resume(h3_request *request) {
   h3_conn *h3 = request->h3;
   ngtcp2_vec vec;
-  int rv;
+  int rv = 0;
 
   request->waiting = 0;
-  rv = wt_conn_connect(h3->wt, request);
   while (rv == 0 && send_queue_peek(&request->early, &vec, 1)) {
     if (request->session) {
       rv = wt_session_on_data(request->session, vec.base, vec.len);
@@ -368,6 +411,16 @@ static int go_on(h3_request *request) {
   return rv;
 }
 
+/* Answers a request that waited for SETTINGS; the application may have it wait
+   on. */
+static int go_on(h3_request *request) {
+  int rv;
+
+  request->waiting = 0;
+  rv = wt_conn_connect(request->h3->wt, request);
+  return rv == 0 && !request->waiting ? h3_request_resume(request) : rv;
+}
+
 static int on_settings(nghttp3_conn *nghttp3,
                        const nghttp3_proto_settings *settings,
                        void *user_data) {
@@ -379,7 +432,7 @@ static int on_settings(nghttp3_conn *nghttp3,
   h3->settings_received = 1;
   for (request = h3->requests; request; request = next) {
     next = request->next;
-    if (request->waiting && go_on(request) != 0) {
+    if (request->waiting && !request->session && go_on(request) != 0) {
       return NGHTTP3_ERR_CALLBACK_FAILURE;
     }
   }

@@ -156,6 +156,7 @@ int h3_answer(h3_request *request) {
     }
     return wt_conn_connect(h3->wt, request);
   }
+  h3_request_forget_fields(request);
   /* What waits for a session with this ID waits in vain. */
   wt_conn_refuse(h3->wt, (uint64_t)request->stream_id);
   if (is_method(request, "CONNECT")) {

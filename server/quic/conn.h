@@ -125,6 +125,11 @@ void quic_conn_consume(quic_conn *conn, quic_stream *stream, size_t n);
 int quic_conn_send_datagram(quic_conn *conn, const uint8_t *prefix,
                             size_t prefixlen, const uint8_t *data, size_t len);
 
+/* The longest of them, |prefix| and all, that fits now, 0 if the peer takes
+   none; and how many wait. */
+size_t quic_conn_datagram_max(quic_conn *conn);
+size_t quic_conn_datagrams_pending(const quic_conn *conn);
+
 /* Sets the application error that the connection is closed with; returns
    QUIC_ERR_FAILED.  |reason| is a static string. */
 int quic_conn_fail(quic_conn *conn, uint64_t error_code, const char *reason);

@@ -229,6 +229,23 @@ size_t quic_datagram_max(quic_conn *conn) {
          ngtcp2_conn_get_dcid2(conn->ngtcp2)->datalen;
 }
 
+size_t quic_conn_datagram_max(quic_conn *conn) {
+  const ngtcp2_transport_params *params =
+      ngtcp2_conn_get_remote_transport_params2(conn->ngtcp2);
+  size_t max = quic_datagram_max(conn);
+
+  if (!params || params->max_datagram_frame_size <= FRAME_OVERHEAD) {
+    return 0;
+  }
+  return params->max_datagram_frame_size - FRAME_OVERHEAD < max
+             ? (size_t)params->max_datagram_frame_size - FRAME_OVERHEAD
+             : max;
+}
+
+size_t quic_conn_datagrams_pending(const quic_conn *conn) {
+  return conn->datagram_count;
+}
+
 int quic_conn_send_datagram(quic_conn *conn, const uint8_t *prefix,
                             size_t prefixlen, const uint8_t *data, size_t len) {
   const ngtcp2_transport_params *params =

@@ -54,7 +54,7 @@ wt_session *wt_conn_find(wt_conn *wt, uint64_t session_id) {
   wt_session *session;
 
   for (session = wt->sessions; session; session = session->next) {
-    if (session->id == session_id) {
+    if (session->id == session_id && !session->pending) {
       return session;
     }
   }
@@ -77,7 +77,10 @@ static void end_session(wt_session *session, wt_closed_by by, uint32_t code,
   }
   session->request->session = NULL;
 
-  if (wt->service->on_session_closed) {
+  if (session->pending) {
+    /* Nobody but the application knows of it. */
+    wt_conn_refuse(wt, session->id);
+  } else if (wt->service->on_session_closed) {
     wt->service->on_session_closed(wt->service->user, session, by, code, reason,
                                    len);
   }
@@ -86,6 +89,7 @@ static void end_session(wt_session *session, wt_closed_by by, uint32_t code,
     session->app->on_session_closed(session->app->user, session);
   }
   drop_early_datagrams(wt, session->id);
+  mem->free(session->chosen, mem->user_data);
   mem->free(session, mem->user_data);
 }
 
@@ -108,7 +112,7 @@ static int put_drain(h3_request *request) {
 }
 
 int wt_session_drain(wt_session *session) {
-  if (session->draining) {
+  if (session->draining || session->pending) {
     return 0;
   }
   session->draining = 1;
@@ -132,23 +136,38 @@ size_t wt_conn_close_sessions(wt_conn *wt, uint32_t code, const char *reason) {
   size_t n = 0;
 
   /* One that ends may take others with it. */
-  while (wt->sessions && wt_session_close(wt->sessions, code, reason) == 0) {
-    ++n;
+  while (wt->sessions) {
+    if (wt->sessions->pending) {
+      if (wt_session_reject(wt->sessions, 503) != 0) {
+        break;
+      }
+    } else if (wt_session_close(wt->sessions, code, reason) == 0) {
+      ++n;
+    } else {
+      break;
+    }
   }
   return n;
 }
 
 static const app *find_app(const wt_service *service, const char *path) {
-  size_t i, len = strcspn(path, "?");
+  size_t i, n, most = 0, len = strcspn(path, "?");
+  const app *best = NULL;
 
   for (i = 0; i < service->napps; ++i) {
     const app *a = service->apps[i];
 
-    if (strlen(a->path) == len && memcmp(a->path, path, len) == 0) {
+    n = strlen(a->path);
+    if (n == len && memcmp(a->path, path, len) == 0) {
       return a;
     }
+    if (n > most && n <= len + 1 && a->path[n - 1] == '*' &&
+        memcmp(a->path, path, n - 1) == 0) {
+      most = n;
+      best = a;
+    }
   }
-  return NULL;
+  return best;
 }
 
 /* What came before the session, in the order it came. */
@@ -200,7 +219,7 @@ static int is_origin_allowed(const wt_service *service, const char *origin) {
   return *allowed != NULL;
 }
 
-/* 200 if it becomes a session. */
+/* 200 if it may become a session. */
 static int status_for(const wt_conn *wt, const h3_request *request,
                       const app *a) {
   if (!a) {
@@ -212,7 +231,7 @@ static int status_for(const wt_conn *wt, const h3_request *request,
   return wt->nsessions < wt->service->sessions_max ? 200 : 429;
 }
 
-static int accept_session(h3_request *request, const char *protocol) {
+static int answer_ok(h3_request *request, const char *protocol) {
   /* The first is harmless to later drafts, and wanted by the one that browsers
      speak. */
   h3_field fields[] = {{"sec-webtransport-http3-draft", "draft02"},
@@ -228,6 +247,76 @@ static int accept_session(h3_request *request, const char *protocol) {
     return QUIC_ERR_STATE;
   }
   return h3_respond(request, 200, fields, 2, 1);
+}
+
+/* The answer has gone out: tells everybody, and gives the application what came
+   before. */
+static int begin_session(wt_session *session) {
+  wt_conn *wt = session->wt;
+  const app *a = session->app;
+  uint64_t id = session->id;
+  int rv;
+
+  session->draining = wt->draining;
+  quic_conn_keep_alive(wt->conn);
+  if (wt->service->on_session_opened) {
+    wt->service->on_session_opened(wt->service->user, session);
+  }
+  if (a->on_session) {
+    rv = a->on_session(a->user, session);
+    if (rv != 0) {
+      return rv;
+    }
+  }
+  session = wt_conn_find(wt, id);
+  return session ? deliver_early(session) : 0;
+}
+
+int wt_session_accept(wt_session *session, const char *protocol) {
+  wt_conn *wt = session->wt;
+  const ngtcp2_mem *mem = quic_conn_mem(wt->conn);
+  h3_request *request = session->request;
+  char text[PROTOCOL_MAX];
+  int rv;
+
+  if (!session->pending ||
+      (protocol && wt_subprotocol_write(text, sizeof(text), protocol) < 0)) {
+    return QUIC_ERR_STATE;
+  }
+  if (protocol) {
+    session->chosen = mem->malloc(strlen(protocol) + 1, mem->user_data);
+    if (!session->chosen) {
+      return QUIC_ERR_NOMEM;
+    }
+    memcpy(session->chosen, protocol, strlen(protocol) + 1);
+    session->protocol = session->chosen;
+  }
+  rv = answer_ok(request, protocol);
+  if (rv == 0 && wt->draining) {
+    rv = put_drain(request);
+  }
+  if (rv != 0) {
+    return rv;
+  }
+  session->pending = 0;
+  rv = begin_session(session);
+  return rv == 0 ? h3_request_resume(request) : rv;
+}
+
+int wt_session_reject(wt_session *session, int status) {
+  static const h3_field empty = {"content-length", "0"};
+  h3_request *request = session->request;
+  int rv;
+
+  if (!session->pending || status < 400 || status > 599) {
+    return QUIC_ERR_STATE;
+  }
+  rv = h3_respond(request, status, &empty, 1, 0);
+  if (rv != 0) {
+    return rv;
+  }
+  end_session(session, WT_CLOSED_BY_SERVER, 0, NULL, 0);
+  return h3_request_resume(request);
 }
 
 int wt_conn_connect(wt_conn *wt, h3_request *request) {
@@ -249,16 +338,20 @@ int wt_conn_connect(wt_conn *wt, h3_request *request) {
   if (!session) {
     return QUIC_ERR_NOMEM;
   }
-  protocol = wt_subprotocol_choose(request->available_protocols, a->protocols);
-  rv = accept_session(request, protocol);
-  if (rv == 0 && wt->draining) {
-    rv = put_drain(request);
+  protocol = NULL;
+  if (!a->on_request) {
+    h3_request_forget_fields(request);
+    protocol =
+        wt_subprotocol_choose(request->available_protocols, a->protocols);
+    rv = answer_ok(request, protocol);
+    if (rv == 0 && wt->draining) {
+      rv = put_drain(request);
+    }
+    if (rv != 0) {
+      mem->free(session, mem->user_data);
+      return rv;
+    }
   }
-  if (rv != 0) {
-    mem->free(session, mem->user_data);
-    return rv;
-  }
-  session->draining = wt->draining;
   session->protocol = protocol;
   session->wt = wt;
   session->request = request;
@@ -270,18 +363,12 @@ int wt_conn_connect(wt_conn *wt, h3_request *request) {
   wt->sessions = session;
   ++wt->nsessions;
   request->session = session;
-  quic_conn_keep_alive(wt->conn);
-  if (wt->service->on_session_opened) {
-    wt->service->on_session_opened(wt->service->user, session);
+  if (!a->on_request) {
+    return begin_session(session);
   }
-  if (a->on_session) {
-    rv = a->on_session(a->user, session);
-    if (rv != 0) {
-      return rv;
-    }
-  }
-  session = wt_conn_find(wt, id);
-  return session ? deliver_early(session) : 0;
+  session->pending = 1;
+  request->waiting = 1;
+  return a->on_request(a->user, session);
 }
 
 /* ---- The CONNECT stream ---- */
@@ -369,7 +456,7 @@ int wt_session_close(wt_session *session, uint32_t code, const char *reason) {
                                (const uint8_t *)reason, len);
   int rv;
 
-  if (n < 0) {
+  if (n < 0 || session->pending) {
     return QUIC_ERR_STATE;
   }
   rv = h3_request_write(session->request, capsule, (size_t)n, 1);
@@ -433,7 +520,21 @@ int wt_session_send_datagram(wt_session *session, const uint8_t *data,
   uint8_t prefix[VARINT_LEN_MAX];
   size_t n = varint_put(prefix, sizeof(prefix), session->id / 4);
 
+  if (session->pending) {
+    return QUIC_ERR_STATE;
+  }
   return quic_conn_send_datagram(session->wt->conn, prefix, n, data, len);
+}
+
+size_t wt_session_datagram_max(wt_session *session) {
+  size_t max = quic_conn_datagram_max(session->wt->conn);
+  size_t prefix = varint_len(session->id / 4);
+
+  return max > prefix ? max - prefix : 0;
+}
+
+size_t wt_session_datagrams_pending(const wt_session *session) {
+  return quic_conn_datagrams_pending(session->wt->conn);
 }
 
 /* ---- What applications ask ---- */
@@ -458,6 +559,29 @@ const char *wt_session_protocol(const wt_session *session) {
   return session->protocol ? session->protocol : "";
 }
 
+const char *wt_session_available_protocols(const wt_session *session) {
+  return session->request->available_protocols
+             ? session->request->available_protocols
+             : "";
+}
+
+const char *wt_session_field(const wt_session *session, size_t i,
+                             const char **pvalue) {
+  const h3_request *request = session->request;
+  const char *at = request->fields, *end = at + request->fields_len;
+
+  while (at && at < end) {
+    const char *value = at + strlen(at) + 1;
+
+    if (i-- == 0) {
+      *pvalue = value;
+      return at;
+    }
+    at = value + strlen(value) + 1;
+  }
+  return NULL;
+}
+
 void wt_session_remote(const wt_session *session, udp_address *remote) {
   quic_conn_remote(session->wt->conn, remote);
 }
@@ -477,7 +601,7 @@ int wt_conn_on_streams_available(wt_conn *wt, int bidi) {
     int rv;
 
     next = session->next;
-    if (session->app->on_streams_available) {
+    if (session->app->on_streams_available && !session->pending) {
       rv =
           session->app->on_streams_available(session->app->user, session, bidi);
       if (rv != 0) {

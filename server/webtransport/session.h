@@ -25,12 +25,37 @@ const char *wt_session_authority(const wt_session *session);
 const char *wt_session_origin(const wt_session *session);
 /* The one that was chosen among app.protocols; "" if none. */
 const char *wt_session_protocol(const wt_session *session);
+/* WT-Available-Protocols, a List of Strings ("" if none), and the |i|th of the
+   request's other header fields: its name, with |*pvalue|, or NULL.  There are
+   fields only where there is app.on_request. */
+const char *wt_session_available_protocols(const wt_session *session);
+const char *wt_session_field(const wt_session *session, size_t i,
+                             const char **pvalue);
 void wt_session_remote(const wt_session *session, udp_address *remote);
 quic_conn *wt_session_conn(wt_session *session);
 
 /* The application's own. */
 void wt_session_set_user(wt_session *session, void *user);
 void *wt_session_user(const wt_session *session);
+
+/*
+ * Accepts a session that waits since on_request(), with |protocol|, copied
+ * (NULL: none): on_session() follows, and what came for it meanwhile.  The
+ * application may have ended it when this returns.  QUIC_ERR_STATE if it does
+ * not wait, or if |protocol| is not printable ASCII of at most 250 characters;
+ * QUIC_ERR_NOMEM and QUIC_ERR_FAILED if the connection is to be closed, as by
+ * on_request().
+ */
+int wt_session_accept(wt_session *session, const char *protocol);
+
+/* Answers one that waits with |status|, 400 to 599: on_session_closed() follows
+   at once.  QUIC_ERR_STATE if it does not wait; QUIC_ERR_FAILED as above. */
+int wt_session_reject(wt_session *session, int status);
+
+/* The longest datagram that fits into a packet on the path as it is, 0 if the
+   peer takes none; and how many wait to leave, of the whole connection. */
+size_t wt_session_datagram_max(wt_session *session);
+size_t wt_session_datagrams_pending(const wt_session *session);
 
 /* Sends a datagram, copied, or drops it: it may be lost anyway.  Returns 0, or
    QUIC_ERR_TOO_LARGE, QUIC_ERR_NOMEM, QUIC_ERR_STATE. */

@@ -329,6 +329,9 @@ int wt_session_open_stream(wt_session *session, wt_stream **pstream, int bidi) {
   int rv;
 
   *pstream = NULL;
+  if (session->pending) {
+    return QUIC_ERR_STATE;
+  }
   rv = quic_conn_open_stream(session->wt->conn, &quic, bidi);
   if (rv != 0) {
     return rv;

@@ -42,7 +42,9 @@ struct wt_session {
   void *user;
   uint64_t id; /* the CONNECT stream's */
   uint64_t number;
-  const char *protocol; /* among those of |app|; NULL: none */
+  const char *protocol; /* among those of |app|, or |chosen|; NULL: none */
+  char *chosen;         /* our copy, or NULL */
+  int pending;          /* the application has not answered yet */
   int draining;         /* DRAIN was sent */
   wt_session *next;
   wt_stream *streams;
@@ -62,7 +64,8 @@ struct wt_conn {
   size_t nearly_datagrams;
 };
 
-/* NULL if there is no open session with this ID. */
+/* NULL if there is no open session with this ID: it is not open while it is
+   pending. */
 wt_session *wt_conn_find(wt_conn *wt, uint64_t session_id);
 
 /* Closes the streams of a session that is over, as the application sees it;
