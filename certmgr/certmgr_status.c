@@ -216,6 +216,8 @@ static void add_slot(cJSON *array, const cm_lifecycle *lc,
   cJSON_AddBoolToObject(object, "parked", slot->parked);
   add_time(object, "not_before", slot->not_before);
   add_time(object, "not_after", slot->not_after);
+  /* Until then it is backdated: no client has known it so long. */
+  add_time(object, "standby_from", slot->not_before + lc->profile.backdate);
   add_time(object, "active_from", slot->active_at);
   add_time(object, "active_until", slot->retire_at);
   add_time(object, "guard_from", slot->guard_at);

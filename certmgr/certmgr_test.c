@@ -650,6 +650,13 @@ static void test_status(void **state) {
                       cm_manager_thumbprint(b.mgr));
   assert_true(cJSON_IsTrue(
       cJSON_GetObjectItem(cJSON_GetArrayItem(slots, 0), "serving")));
+  for (int i = 0; i < 2; i++) {
+    const cJSON *slot = cJSON_GetArrayItem(slots, i);
+
+    assert_true(cJSON_GetObjectItem(slot, "standby_from")->valuedouble -
+                    cJSON_GetObjectItem(slot, "not_before")->valuedouble ==
+                DAY);
+  }
   cJSON_Delete(status);
   /* What has run out is installed still, and serves nobody. */
   b.random_fails = 1;

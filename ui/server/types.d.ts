@@ -79,6 +79,8 @@ export interface Slot {
   parked: boolean;
   not_before: number;
   not_after: number;
+  /** The end of the backdated part. */
+  standby_from: number;
   active_from: number;
   active_until: number;
   guard_from: number;
@@ -107,6 +109,12 @@ export interface Session {
   peer: string;
   path: string;
   origin: string;
+  /** These in the answer to `status` alone. */
+  age_s?: number;
+  /** Of its connection: the smoothed round trip, in microseconds. */
+  rtt_us?: number;
+  octets_received?: number;
+  octets_sent?: number;
 }
 
 export interface SessionEnd {
