@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Lays out the Isolated Web App's folder from ui/, manifest/ and build/wasm/.
- * Copies what has changed and removes what has gone, so that it is cheap
- * enough to run before every launch.
+ * Lays out the Isolated Web App's folder: the page as Vite builds it, the
+ * worker's modules as they are, manifest/ and build/wasm/.  Copies what has
+ * changed and removes what has gone, so that it is cheap enough to run before
+ * every launch.
  *
  *   node scripts/stage-iwa.mjs [--out build/iwa] [--wasm build/wasm]
  */
@@ -11,6 +12,7 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync,
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { buildPage } from './build-page.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
@@ -31,17 +33,16 @@ export function stageIwa({ out = join(ROOT, 'build/iwa'), wasm = join(ROOT, 'bui
     }
     wanted.set(to, from);
   };
-  for (const file of filesOf(join(ROOT, 'ui'))) {
-    if (!LEFT_OUT.test(file)) add(join(ROOT, 'ui', file), file);
+  for (const file of ['fortnight.mjs', 'fortnight.wasm']) add(join(resolve(wasm), file), file);
+  const page = buildPage();
+  for (const file of filesOf(page)) add(join(page, file), file);
+  for (const file of filesOf(join(ROOT, 'ui/server'))) {
+    if (!LEFT_OUT.test(file)) add(join(ROOT, 'ui/server', file), join('server', file));
   }
-  // The start page is '/', and so lies in the root.
-  wanted.delete(join('app', 'index.html'));
-  add(join(ROOT, 'ui/app/index.html'), 'index.html');
   for (const file of filesOf(join(ROOT, 'manifest/icons'))) {
     add(join(ROOT, 'manifest/icons', file), join('icons', file));
   }
   add(join(ROOT, 'manifest/manifest.webmanifest'), join('.well-known', 'manifest.webmanifest'));
-  for (const file of ['fortnight.mjs', 'fortnight.wasm']) add(join(resolve(wasm), file), file);
 
   let copied = 0;
   for (const [to, from] of wanted) {

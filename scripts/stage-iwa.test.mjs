@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -35,12 +35,15 @@ test('all that the page and the manifest name is there, and no test', () => {
   const manifest = JSON.parse(readFileSync(join(out, '.well-known/manifest.webmanifest'), 'utf8'));
   const named = [...html.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, path]) => path)
     .concat(manifest.icons.map((/** @type {any} */ icon) => icon.src));
-  assert.ok(named.length > 8);
+  assert.ok(named.includes('/app/main.js') && named.includes('/app/style.css') && named.length >= 8);
+  // What tests put in front of, and what the appliance loads by its name.
+  named.push('/server/worker.js', '/fortnight.wasm');
   for (const path of named) {
     assert.ok(path.startsWith('/'), path);
     assert.ok(existsSync(join(out, path)), path);
   }
-  assert.ok(!existsSync(join(out, 'app/formats.test.mjs')));
+  assert.deepEqual(readdirSync(join(out, 'app')).sort(), ['licenses.md', 'main.js', 'style.css']);
+  assert.ok(!readdirSync(join(out, 'server')).some((name) => name.endsWith('.test.mjs')));
 });
 
 test('what Chromium asks of the manifest', () => {

@@ -34,10 +34,10 @@ const shows = (page, [active, standby]) => page.waitForFunction(([active, standb
 /** @param {Page} page */
 const hasFocus = (page) => page.evaluate(() => document.activeElement?.id);
 
-/** @param {Page} page where things are, from top to bottom */
+/** @param {Page} page where things are on it, from top to bottom */
 const layout = (page) => page.evaluate(() => Object.fromEntries(
   ['link', 'identity', 'health', 'active', 'standby', 'rotate', 'sessions-title', 'log-title'].map((id) =>
-    [id, document.getElementById(id)?.getBoundingClientRect().top])));
+    [id, (document.getElementById(id)?.getBoundingClientRect().top ?? NaN) + scrollY])));
 
 /**
  * Runs |code| at the beginning of each worker from now on.

@@ -1,95 +1,120 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The address, the link, the identity and the hashes, each to be copied. */
-import { byId, element } from './dom.js';
-import { groups, hexToBase64, snippet } from './formats.js';
+/** The address, the link and its QR code, and every form of it to be copied. */
+import { html } from 'lit';
+import { FORMS, hexToBase64 } from './formats.js';
+import { qrCode } from './qr.js';
 
-const USES = /** @type {const} */ (['active', 'standby']);
+/**
+ * @typedef {import('./model.js').Model} Model
+ * @typedef {import('../server/types.d.ts').Published} Published
+ * @typedef {import('./formats.js').Form} Form
+ */
 
 /* How long a button says that it has copied. */
 const COPIED_MS = 1500;
 
-export class ConnectView {
-  /** @type {import('../server/types.d.ts').Published|undefined} */
-  #published;
-  #url = byId('url', HTMLElement);
-  #link = byId('link', HTMLElement);
-  #identity = byId('identity', HTMLElement);
-  #copied = byId('copied', HTMLElement);
-  #buttons = [...document.querySelectorAll('button.copy')]
-    .filter((found) => found instanceof HTMLButtonElement);
+/* The button that was pressed last, and what came of it. */
+let pressed = { key: '', said: '', told: '' };
 
-  constructor() {
-    for (const button of this.#buttons) {
-      button.disabled = true;
-      button.addEventListener('click', () => this.#copy(button));
-    }
-  }
+/** What is read out after something was copied. */
+export const copied = () => pressed.told;
 
-  /** @param {import('../server/types.d.ts').Published|undefined} published */
-  show(published) {
-    this.#published = published;
-    this.#url.textContent = published?.url ?? '';
-    this.#link.textContent = published?.link ?? '';
-    this.#identity.textContent = published?.identity ?? '';
-    for (const use of USES) {
-      const output = byId(use, HTMLElement);
-      const hex = this.#hex(use);
-      if (output.dataset.hex === hex) continue;
-      const replaced = Boolean(output.dataset.hex) && hex !== '';
-      output.dataset.hex = hex;
-      output.replaceChildren(...groups(hex).map((group) => element('span', {}, group)));
-      // The animation begins anew only if the class was away for a layout.
-      output.classList.remove('changed');
-      if (replaced) {
-        void output.offsetWidth;
-        output.classList.add('changed');
-      }
-    }
-    for (const button of this.#buttons) button.disabled = !this.#text(button);
-  }
+/** @param {Model} model */
+export const addressEntry = (model) => html`
+  <div class="entry last">
+    <h3>Serving at</h3>
+    <p id="url" class="value mono one-line" data-empty=${model.state === 'starting'
+      ? 'Starting; if Chromium asks, allow the network' : 'Press Start to serve'}>${model.published?.url ?? ''}</p>
+    <div class="buttons">${copyButton(model, { key: 'url', label: 'Copy', what: 'the address',
+      text: ({ url }) => url ?? '' })}</div>
+  </div>`;
 
-  /** @param {string} text what stands where the address will be */
-  wait(text) {
-    this.#url.dataset.empty = text;
-  }
+/** @param {Model} model */
+export function connectCard(model) {
+  const { published, kept } = model;
+  const form = FORMS[model.shown];
+  return html`
+    <section class="card connect" aria-labelledby="connect-title">
+      <h2 id="connect-title">Connect</h2>
+      <div class="link-and-code">
+        <div class="links">
+          <div class="entry">
+            <h3>Link <span class="aside">address and hashes in one</span></h3>
+            <p id="link" class="value mono" data-empty="It comes with Start: give it to whoever is to connect, or let them scan its code.">${published?.link ?? ''}</p>
+            <div class="buttons">${copyButton(model, { key: 'link', label: 'Copy link', what: 'the link',
+              text: ({ link }) => link ?? '' })}</div>
+          </div>
+          <div class="entry last">
+            <h3>Identity <span class="aside ${kept ? '' : 'warn'}" id="kept">${kept
+              ? 'signs the hashes; stays the same' : 'signs the hashes; nothing is kept beyond this run'}</span></h3>
+            <p id="identity" class="value mono one-line" data-empty="–">${published?.identity ?? ''}</p>
+            <div class="buttons">${copyButton(model, { key: 'identity', label: 'Copy',
+              what: 'the identity’s thumbprint', text: ({ identity }) => identity })}</div>
+          </div>
+        </div>
+        ${qrCode(published?.link ?? '')}
+      </div>
+      <div class="forms">
+        <h3 id="forms-title">Copy as</h3>
+        <div class="form-buttons" role="group" aria-labelledby="forms-title">
+          ${Object.entries(FORMS).map(([name, { label, what, of }]) => copyButton(model, {
+            key: name, label, what, text: of, shown: name === model.shown,
+            then: () => { model.shown = /** @type {Form} */ (name); } }))}
+        </div>
+        <pre id="preview" class="mono" tabindex="0" role="group" aria-label="What is copied as ${form.label}"
+          data-form=${model.shown}>${published ? form.of(published) : ''}</pre>
+      </div>
+    </section>`;
+}
 
-  /** @param {string|undefined} use */
-  #hex(use) {
-    return this.#published?.hashes.find((hash) => hash.use === use)?.hex ?? '';
-  }
+/**
+ * @param {Model} model
+ * @param {object} init
+ * @param {string} init.key
+ * @param {string} init.label
+ * @param {string} init.what
+ * @param {(published: Published) => string} init.text
+ * @param {boolean} [init.shown]
+ * @param {() => void} [init.then]
+ */
+export function copyButton(model, { key, label, what, text, shown, then }) {
+  const copied = model.published ? text(model.published) : '';
+  const press = async () => {
+    then?.();
+    await say(model, key, copied, what);
+  };
+  return html`<button type="button" class="copy ${shown ? 'shown' : ''}" data-form=${key} aria-label="Copy ${what}"
+    ?disabled=${copied === ''} @click=${press}>${pressed.key === key ? pressed.said : label}</button>`;
+}
 
-  /**
-   * @param {HTMLButtonElement} button
-   * @returns {string} what it copies; '' if there is nothing
-   */
-  #text({ dataset: { form, use } }) {
-    if (!this.#published) return '';
-    switch (form) {
-      case 'url': return this.#published.url ?? '';
-      case 'link': return this.#published.link ?? '';
-      case 'identity': return this.#published.identity;
-      case 'snippet': return snippet(this.#published);
-      case 'hex': return this.#hex(use);
-      case 'base64': return hexToBase64(this.#hex(use));
-      default: return '';
-    }
-  }
+/**
+ * @param {Model} model
+ * @param {'active'|'standby'} use
+ */
+export function hashButtons(model, use) {
+  const hex = (/** @type {Published} */ { hashes }) => hashes.find((hash) => hash.use === use)?.hex ?? '';
+  return html`
+    ${copyButton(model, { key: `hex-${use}`, label: 'Hex', what: `the ${use} hash as hex`, text: hex })}
+    ${copyButton(model, { key: `base64-${use}`, label: 'Base64', what: `the ${use} hash as base64`,
+      text: (/** @type {Published} */ published) => hexToBase64(hex(published)) })}`;
+}
 
-  /** @param {HTMLButtonElement} button */
-  async #copy(button) {
-    const text = this.#text(button);
-    const label = (button.dataset.label ??= button.textContent ?? '');
-    const said = await copy(text) ? 'Copied' : 'Refused';
-    button.textContent = said;
-    this.#copied.textContent = said === 'Copied'
-      ? (button.getAttribute('aria-label') ?? label).replace(/^Copy/, 'Copied')
-      : 'The browser refused to copy';
-    const told = this.#copied.textContent;
-    setTimeout(() => {
-      button.textContent = label;
-      if (this.#copied.textContent === told) this.#copied.textContent = '';
-    }, COPIED_MS);
-  }
+/**
+ * @param {Model} model
+ * @param {string} key
+ * @param {string} text
+ * @param {string} what
+ */
+async function say(model, key, text, what) {
+  const done = await copy(text);
+  const mine = pressed = { key, said: done ? 'Copied' : 'Refused',
+    told: done ? `Copied ${what}` : 'The browser refused to copy' };
+  model.changed();
+  setTimeout(() => {
+    if (pressed !== mine) return;
+    pressed = { key: '', said: '', told: '' };
+    model.changed();
+  }, COPIED_MS);
 }
 
 /**

@@ -10,6 +10,27 @@ export function hexToBase64(hex) {
   return btoa(octets.map((octet) => String.fromCharCode(parseInt(octet, 16))).join(''));
 }
 
+/** @param {string} base64 */
+const urlSafe = (base64) => base64.replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '');
+
+/**
+ * @param {string} hex
+ * @returns {string} in base64 for URLs, without padding (RFC 4648, section 5)
+ */
+export const hexToBase64url = (hex) => urlSafe(hexToBase64(hex));
+
+/**
+ * @param {string} hex
+ * @returns {string} as `openssl x509 -fingerprint -sha256` prints it
+ */
+export const hexToOpenssl = (hex) => (hex.match(/../g) ?? []).join(':').toUpperCase();
+
+/**
+ * @param {string} hex of a SHA-256
+ * @returns {string} libp2p's certhash: the multihash as multibase base64url
+ */
+export const hexToCerthash = (hex) => `u${hexToBase64url(`1220${hex}`)}`;
+
 /**
  * @param {string} hex
  * @param {number} digits in each group
@@ -40,9 +61,72 @@ export function snippet({ url, hashes }) {
   ].join('\n');
 }
 
+/**
+ * Where libp2p finds it.
+ * @param {import('../server/types.d.ts').Published} published
+ * @returns {string} '' if there is nothing to connect to
+ */
+export function multiaddr({ url, hashes }) {
+  if (url === null) return '';
+  const { hostname, port } = new URL(url);
+  const host = hostname.startsWith('[') ? `/ip6/${hostname.slice(1, -1)}`
+    : /^[\d.]+$/.test(hostname) ? `/ip4/${hostname}` : `/dns/${hostname}`;
+  return `${host}/udp/${port || 443}/quic-v1/webtransport${
+    hashes.map(({ hex }) => `/certhash/${hexToCerthash(hex)}`).join('')}`;
+}
+
+/**
+ * The forms in which what is published can be copied, in the order of their
+ * buttons.  Those of single hashes give one a line, the active one first.
+ */
+export const FORMS = Object.freeze({
+  snippet: { label: 'JavaScript', what: 'the JavaScript that connects', of: snippet },
+  hex: { label: 'Hex', what: 'the hashes in hexadecimal', of: each((hex) => hex) },
+  openssl: { label: 'OpenSSL', what: 'the hashes as OpenSSL prints them', of: each(hexToOpenssl) },
+  base64: { label: 'Base64', what: 'the hashes in base64', of: each(hexToBase64) },
+  base64url: { label: 'Base64url', what: 'the hashes in base64url', of: each(hexToBase64url) },
+  certhash: { label: 'certhash', what: 'the hashes as libp2p’s certhash', of: each(hexToCerthash) },
+  multiaddr: { label: 'multiaddr', what: 'libp2p’s multiaddr', of: multiaddr },
+});
+
+/** @typedef {keyof FORMS} Form */
+
+/**
+ * @param {(hex: string) => string} form
+ * @returns {(published: import('../server/types.d.ts').Published) => string}
+ */
+function each(form) {
+  return ({ hashes }) => hashes.map(({ hex }) => `${form(hex)}\n`).join('');
+}
+
 /** @param {string} text */
 function quoted(text) {
   return `'${JSON.stringify(text).slice(1, -1).replaceAll('\\"', '"').replaceAll("'", "\\'")}'`;
+}
+
+/**
+ * @param {number} n octets
+ * @returns {string} '0 B', '999 B', '1.5 kB', '12 MB'
+ */
+export function octets(n) {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+  let unit = 0;
+  let value = Math.max(0, n);
+  while (value >= 999.5 && unit < units.length - 1) {
+    value /= 1000;
+    unit++;
+  }
+  return `${unit > 0 && value < 9.95 ? value.toFixed(1) : Math.round(value)} ${units[unit]}`;
+}
+
+/**
+ * @param {number} us microseconds
+ * @returns {string} '0.3 ms', '12 ms', '1.2 s'
+ */
+export function milliseconds(us) {
+  const ms = us / 1000;
+  if (ms >= 999.5) return `${(ms / 1000).toFixed(1)} s`;
+  return `${ms < 9.95 ? ms.toFixed(1) : Math.round(ms)} ms`;
 }
 
 /**

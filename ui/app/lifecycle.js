@@ -87,25 +87,6 @@ export function span(slot, use) {
 }
 
 /**
- * Where the lives of certificates lie on one line, and now, from 0 to 1.
- * @template {string} Use
- * @param {Partial<Record<Use, Slot>>} slots
- * @param {number} now in seconds since 1970
- * @returns {Partial<Record<Use, {from: number, begin: number, end: number, to: number, now: number}>>}
- *     valid from |from| to |to|, served from |begin| to |end|
- */
-export function tracks(slots, now) {
-  const entries = /** @type {[Use, Slot][]} */ (Object.entries(slots).filter(([, slot]) => slot));
-  const first = Math.min(now, ...entries.map(([, slot]) => slot.not_before));
-  const last = Math.max(now + 1, ...entries.map(([, slot]) => slot.not_after));
-  const at = (/** @type {number} */ time) => (Math.min(last, Math.max(first, time)) - first) / (last - first);
-  return /** @type {ReturnType<typeof tracks<Use>>} */ (Object.fromEntries(entries.map(([use, slot]) => [use, {
-    from: at(slot.not_before), begin: at(slot.active_from),
-    end: at(Math.max(slot.active_from, slot.active_until)), to: at(slot.not_after), now: at(now),
-  }])));
-}
-
-/**
  * @param {number} seconds
  * @returns {string} 'now', 'in a moment', 'in a minute', 'in 5 days'
  */

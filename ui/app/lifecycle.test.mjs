@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { activeOf, health, inWords, moment, span, standbyOf, tracks } from './lifecycle.js';
+import { activeOf, health, inWords, moment, span, standbyOf } from './lifecycle.js';
 
 const NOW = new Date(2026, 10, 22, 15, 0, 0);
 const SECONDS = NOW.getTime() / 1000;
@@ -12,7 +12,7 @@ const DAY = 86400;
  * @returns {import('../server/types.d.ts').Slot}
  */
 const slotOf = (slot) => ({ id: 1, state: 'ACTIVE', hex: '', serving: true, parked: false,
-  not_before: SECONDS - 7 * DAY, active_from: SECONDS, active_until: SECONDS + 6 * DAY,
+  not_before: SECONDS - 7 * DAY, standby_from: SECONDS - 6 * DAY, active_from: SECONDS, active_until: SECONDS + 6 * DAY,
   guard_from: SECONDS + 6 * DAY, not_after: SECONDS + 7 * DAY, ...slot });
 
 const STANDBY = slotOf({ id: 2, state: 'READY', serving: false, not_before: SECONDS - DAY,
@@ -78,18 +78,5 @@ test('inWords', () => {
     [-5, 'now'], [0, 'now'], [1, 'in a moment'], [45, 'in a minute'], [89, 'in a minute'], [90, 'in 2 minutes'], [3599, 'in 60 minutes'],
     [5400, 'in 2 hours'], [34 * 3600, 'in 34 hours'], [36 * 3600, 'in 2 days'], [6 * DAY, 'in 6 days']])) {
     assert.equal(inWords(seconds), text, String(seconds));
-  }
-});
-
-test('both lives lie on one line', () => {
-  const drawn = tracks({ active: slotOf({}), standby: STANDBY }, SECONDS);
-  assert.deepEqual(drawn.active, { from: 0, begin: 7 / 20, end: 13 / 20, to: 14 / 20, now: 7 / 20 });
-  assert.deepEqual(drawn.standby, { from: 6 / 20, begin: 13 / 20, end: 19 / 20, to: 1, now: 7 / 20 });
-  assert.deepEqual(tracks({ active: undefined }, SECONDS), {});
-  // A clock far away, and times out of order, draw nothing outside of the line.
-  for (const now of [0, SECONDS + 1000 * DAY]) {
-    const odd = tracks({ active: slotOf({ active_until: 0 }) }, now).active;
-    for (const at of Object.values(odd ?? {})) assert.ok(at >= 0 && at <= 1, `${at}`);
-    assert.ok(odd && odd.end >= odd.begin);
   }
 });

@@ -1,63 +1,93 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The event log: bounded, and at its end unless the person scrolled away. */
-import { byId, element, perFrame } from './dom.js';
+/** The event log: filtered, and at its end unless the person scrolled away. */
+import { html } from 'lit';
+import { repeat } from 'lit/directives/repeat.js';
 import { clock } from './formats.js';
+import { LEVELS, words } from './log.js';
 
-const MAX = 500;
+/** @typedef {import('./model.js').Model} Model */
 
-export class LogView {
-  #list = byId('log', HTMLOListElement);
-  #scroll = byId('log-scroll', HTMLElement);
-  #empty = byId('log-empty', HTMLElement);
-  /** @type {{level: string, text: string, at: Date}[]} */
-  #waiting = [];
-  #ask = perFrame(() => this.#draw());
-  #atEnd = true;
-  #size = '';
+/** @param {Model} model */
+export function logCard(model) {
+  const { log } = model;
+  const { shown, lines } = log;
+  const filter = (/** @type {Event} */ { target }) => {
+    log.text = /** @type {HTMLInputElement} */ (target).value;
+    model.changed();
+  };
+  const choose = (/** @type {Event} */ { target }) => {
+    log.level = /** @type {keyof typeof LEVELS} */ (/** @type {HTMLSelectElement} */ (target).value);
+    model.changed();
+  };
+  const clear = () => {
+    log.clear();
+    model.changed();
+  };
+  return html`
+    <section class="card log" aria-labelledby="log-title">
+      <div class="head">
+        <h2 id="log-title">Log</h2>
+        <div class="tools">
+          <button id="log-export" type="button" class="quiet" ?disabled=${shown.length === 0}
+            @click=${() => save(log.export(), 'fortnight-log.txt')}>Export</button>
+          <button id="log-clear" type="button" class="quiet" ?disabled=${lines.length === 0} @click=${clear}>Clear</button>
+        </div>
+      </div>
+      <div class="filter">
+        <input id="log-filter" type="search" aria-label="Show lines that contain" placeholder="Filter"
+          spellcheck="false" autocomplete="off" @input=${filter}>
+        <select id="log-level" aria-label="Show lines of level" @change=${choose}>
+          ${Object.entries(LEVELS).map(([value, label]) => html`<option value=${value}>${label}</option>`)}
+        </select>
+      </div>
+      <div id="log-scroll" class="scroll" tabindex="0" role="log" aria-labelledby="log-title" aria-live="polite"
+        aria-relevant="additions" @scroll=${scrolled}>
+        <ol id="log">${repeat(shown, ({ id }) => id, ({ level, text, at }) => html`<li data-level=${level}><time
+          datetime=${at.toISOString()}>${clock(at)}</time><span class="text">${words(level, text)}</span></li>`)}</ol>
+        <p id="log-empty" class="empty" ?hidden=${shown.length > 0}>${lines.length === 0
+          ? 'Nothing has happened yet.' : 'No line passes the filter.'}</p>
+      </div>
+    </section>`;
+}
 
-  constructor() {
-    this.#scroll.addEventListener('scroll', () => {
-      const { scrollTop, scrollHeight, clientHeight } = this.#scroll;
-      // It scrolls of itself when its box or its lines change their size.
-      if (this.#size !== `${scrollHeight} ${clientHeight}`) return;
-      this.#atEnd = scrollTop + clientHeight >= scrollHeight - 8;
-    });
-    const resized = new ResizeObserver(() => this.#follow());
-    resized.observe(this.#scroll);
-    resized.observe(this.#list);
-    byId('log-clear', HTMLButtonElement).addEventListener('click', () => {
-      this.#waiting = [];
-      this.#list.replaceChildren();
-      this.#empty.hidden = false;
-    });
+let atEnd = true;
+let size = '';
+/** @type {ResizeObserver|undefined} */
+let resized;
+
+/** @param {Event} event */
+function scrolled({ currentTarget }) {
+  const { scrollTop, scrollHeight, clientHeight } = /** @type {HTMLElement} */ (currentTarget);
+  // It scrolls of itself when its box or its lines change their size.
+  if (size !== `${scrollHeight} ${clientHeight}`) return;
+  atEnd = scrollTop + clientHeight >= scrollHeight - 8;
+}
+
+/** After the page was drawn. */
+export function followLog() {
+  const box = document.getElementById('log-scroll');
+  if (!box) return;
+  if (!resized) {
+    resized = new ResizeObserver(followLog);
+    resized.observe(box);
   }
+  const { scrollHeight, clientHeight } = box;
+  if (size === `${scrollHeight} ${clientHeight}`) return;
+  size = `${scrollHeight} ${clientHeight}`;
+  if (atEnd) box.scrollTop = scrollHeight;
+}
 
-  /**
-   * @param {string} level
-   * @param {string} text
-   */
-  add(level, text) {
-    this.#waiting.push({ level, text, at: new Date() });
-    // A hidden page draws nothing for as long as it is hidden.
-    if (this.#waiting.length > MAX) this.#waiting.shift();
-    this.#ask();
-  }
-
-  #draw() {
-    this.#list.append(...this.#waiting.map(({ level, text, at }) =>
-      element('li', { 'data-level': level },
-        element('time', { datetime: at.toISOString() }, clock(at)),
-        element('span', { class: 'text' },
-          level === 'error' || level === 'warning' ? `${level}: ${text}` : text))));
-    this.#waiting = [];
-    while (this.#list.childElementCount > MAX) this.#list.firstElementChild?.remove();
-    this.#empty.hidden = this.#list.childElementCount > 0;
-    this.#follow();
-  }
-
-  #follow() {
-    const { scrollHeight, clientHeight } = this.#scroll;
-    this.#size = `${scrollHeight} ${clientHeight}`;
-    if (this.#atEnd) this.#scroll.scrollTop = scrollHeight;
-  }
+/**
+ * Has the browser save |text| as a file.
+ * @param {string} text
+ * @param {string} name
+ */
+export function save(text, name) {
+  const url = URL.createObjectURL(new Blob([text], { type: 'text/plain;charset=utf-8' }));
+  const link = document.createElement('a');
+  link.href = url;
+  link.download = name;
+  link.click();
+  // The download has begun by then, or never will.
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }

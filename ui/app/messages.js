@@ -1,21 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What went wrong, in words, with the way out.  Pure. */
+/** What went wrong, or what the person should know, with the way out.  Pure. */
 
 import { DEFAULTS, PORT_MIN } from './options.js';
 
 /**
+ * @typedef {object} Action what a button does about it
+ * @property {string} label
+ * @property {'start'|'continue'|'persist'|'export'|'take-over'|'dismiss'} does
+ *     'start' starts with |options| on top of the form's
+ * @property {import('../server/types.d.ts').ApplianceOptions} [options]
+ *
  * @typedef {object} Message
+ * @property {'permission'|'port'|'address'|'option'|'state'|'browser'|'fault'|'clock'|'storage'|'windows'} kind
  * @property {string} title
  * @property {string[]} ways what the person can do
- * @property {{label: string, options: import('../server/types.d.ts').ApplianceOptions}} [action]
- *     one way out that a button can take: start with these changes
+ * @property {Action[]} actions ways out that a button can take
  * @property {Partial<Record<'address'|'port'|'hosts', string>>} [fields] what to
  *     write below the field that it is about
  *
  * @typedef {Partial<Record<'local-network'|'loopback-network', PermissionState>>} Permissions
  */
 
-const FEATURES = Object.freeze({
+export const FEATURES = Object.freeze({
   'local-network': 'the local network',
   'loopback-network': 'other apps and services on this device',
 });
@@ -33,9 +39,10 @@ export function explain(code, text, options, permissions = {}) {
     case 'permission-denied': {
       if (port > 0 && port < PORT_MIN) {
         return {
+          kind: 'port',
           title: `Port ${port} is not to be had`,
           ways: [`The browser refuses ports below ${PORT_MIN}: take one from there up.`],
-          action: { label: 'Start on any free port', options: { port: 0 } },
+          actions: [ANY_PORT],
           fields: { port: 'Refused.' },
         };
       }
@@ -43,53 +50,134 @@ export function explain(code, text, options, permissions = {}) {
         .filter(([name]) => permissions[/** @type {keyof Permissions} */ (name)] !== 'granted')
         .map(([, words]) => words);
       return {
+        kind: 'permission',
         title: 'Chromium does not let this app use the network',
         ways: [
-          `Open the app’s menu (⋮ in its title bar), go to “App info” and its settings, and allow ${
-            (missing.length ? missing : Object.values(FEATURES)).join(' and ')}. Then press Start again.`,
-          'On a managed device, the policy LocalNetworkAccessAllowedForUrls decides.',
+          'Open the app’s menu (⋮ in its title bar), and there “App info”, then “Settings”.',
+          `Allow ${(missing.length ? missing : Object.values(FEATURES)).join(' and ')}.`,
+          'Come back and try again. Nothing of this lets pages of other sites in.',
+          'On a managed device, the policy LocalNetworkAccessAllowedForUrls decides: ask who manages it.',
         ],
+        actions: [AGAIN],
       };
     }
     case 'port-busy':
       return {
+        kind: 'port',
         title: `Port ${port} is taken by another program`,
-        ways: ['Stop the other program (it may be another Fortnight), or take another port.'],
-        action: { label: 'Start on any free port', options: { port: 0 } },
+        ways: ['Stop the other program (it may be another Fortnight), and try again.',
+          'Or take another port; links that name this one then stop working.'],
+        actions: [ANY_PORT, AGAIN],
         fields: { port: 'Taken already.' },
       };
     case 'address-not-available':
       return {
+        kind: 'address',
         title: `This computer has no address ${options.address ?? ''}`.trimEnd(),
         ways: ['Give an address of this computer, 127.0.0.1 for this computer alone, or :: for every network.'],
-        action: { label: 'Start on 127.0.0.1', options: { address: '127.0.0.1' } },
+        actions: [{ label: 'Start on 127.0.0.1', does: 'start', options: { address: '127.0.0.1' } }],
         fields: { address: 'Not an address of this computer.' },
       };
     case 'bad-option':
       return {
+        kind: 'option',
         title: 'An option was refused',
         ways: [sentence(text), 'Change it and press Start again.'],
+        actions: [],
       };
     case 'state-refused':
       return {
+        kind: 'state',
         title: 'The certificates and the identity cannot be had',
         ways: [sentence(text), 'Press Start to try again, or serve without them: with a new identity, and'
           + ' certificates that end with this run.',
         'If what was kept is damaged, it is put aside and nothing is served in its place. To begin anew, with a new'
           + ' identity, delete this app’s data in the browser’s settings.'],
-        action: { label: 'Start with nothing kept', options: { ephemeral: true } },
+        actions: [AGAIN, { label: 'Start with nothing kept', does: 'start', options: { ephemeral: true } }],
       };
     case 'no-direct-sockets':
       return {
+        kind: 'browser',
         title: 'This page cannot open a UDP socket',
         ways: ['Fortnight runs as an Isolated Web App in Chromium: “make run” installs it and opens it.'],
+        actions: [],
       };
     default:
       return {
+        kind: 'fault',
         title: 'Fortnight stopped by a fault of its own',
         ways: [sentence(text), 'Press Start to begin anew; the log has what came before.'],
+        actions: [],
       };
   }
+}
+
+/** @type {Action} */
+const AGAIN = { label: 'Try again', does: 'start' };
+/** @type {Action} */
+const ANY_PORT = { label: 'Start on any free port', does: 'start', options: { port: 0 } };
+
+/**
+ * Before Chromium asks for the first time.
+ * @param {Permissions} permissions
+ * @param {boolean} asking whether it asks already
+ * @returns {Message}
+ */
+export function beforePrompt(permissions, asking) {
+  const open = Object.entries(FEATURES)
+    .filter(([name]) => permissions[/** @type {keyof Permissions} */ (name)] === 'prompt')
+    .map(([, words]) => words);
+  return {
+    kind: 'permission',
+    title: asking ? 'Chromium asks whether Fortnight may use the network'
+      : 'Chromium will ask whether Fortnight may use the network',
+    ways: [
+      `It asks for ${open.join(' and ')}${open.length > 1 ? ', one after the other' : ''}: press “Allow”${
+        open.length > 1 ? ' each time' : ''}.`,
+      'Fortnight opens one UDP port, on which other browsers connect to it. Chromium wants both for that, whatever'
+        + ' address it listens on.',
+      'It asks once. You can take it back at any time in the app’s settings.',
+    ],
+    actions: asking ? [] : [{ label: 'Go on', does: 'continue' }, { label: 'Not now', does: 'dismiss' }],
+  };
+}
+
+/**
+ * The browser has not promised to keep what the app keeps.
+ * @returns {Message}
+ */
+export function notPersistent() {
+  return {
+    kind: 'storage',
+    title: 'Chromium may delete the identity and the certificates',
+    ways: [
+      'It does so only if this computer runs out of room; then every link that you have handed out stops working.',
+      'Chromium promises to keep what belongs to apps that are used often: ask it again after some days.',
+    ],
+    actions: [{ label: 'Ask again', does: 'persist' }, { label: 'Hide this', does: 'dismiss' }],
+  };
+}
+
+const DATE = new Intl.DateTimeFormat('en-GB', {
+  day: 'numeric', month: 'long', year: 'numeric', hour: '2-digit', minute: '2-digit' });
+
+/**
+ * The clock shows a time that cannot be.
+ * @param {Date} now
+ * @returns {Message}
+ */
+export function wrongClock(now) {
+  return {
+    kind: 'clock',
+    title: 'This computer’s clock is wrong',
+    ways: [
+      `It says ${DATE.format(now)}, which is before Fortnight was made. A certificate of that time would be refused`
+        + ' by every browser.',
+      'Set date and time in the computer’s settings, best by “set automatically”.',
+      'Fortnight looks again by itself and begins as soon as the clock is right.',
+    ],
+    actions: [],
+  };
 }
 
 /** @param {string} text */

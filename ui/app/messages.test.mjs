@@ -15,9 +15,9 @@ test('every error has a title and a way out', () => {
 test('a denied permission names what is missing, and only that', () => {
   const ways = (/** @type {import('./messages.js').Permissions} */ permissions) =>
     explain('permission-denied', '', {}, permissions).ways.join(' ');
-  assert.match(ways({ 'local-network': 'granted', 'loopback-network': 'denied' }), /allow other apps and services on this device\./);
-  assert.match(ways({ 'local-network': 'denied', 'loopback-network': 'prompt' }), /allow the local network and other apps/);
-  assert.match(ways({}), /allow the local network and other apps/);
+  assert.match(ways({ 'local-network': 'granted', 'loopback-network': 'denied' }), /Allow other apps and services on this device\./);
+  assert.match(ways({ 'local-network': 'denied', 'loopback-network': 'prompt' }), /Allow the local network and other apps/);
+  assert.match(ways({}), /Allow the local network and other apps/);
 });
 
 test('a port below 1024 is no matter of permissions', () => {
@@ -26,9 +26,9 @@ test('a port below 1024 is no matter of permissions', () => {
 });
 
 test('a busy port can be left by a button', () => {
-  const { title, action, fields } = explain('port-busy', '', { port: 5000 });
+  const { title, actions, fields } = explain('port-busy', '', { port: 5000 });
   assert.match(title, /5000/);
-  assert.deepEqual(action?.options, { port: 0 });
+  assert.deepEqual(actions[0].options, { port: 0 });
   assert.ok(fields?.port);
 });
 

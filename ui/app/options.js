@@ -14,7 +14,10 @@ export function isPort(text) {
 }
 
 /** What the appliance takes where an option is left out. */
-export const DEFAULTS = Object.freeze({ address: '127.0.0.1', port: 4433 });
+export const DEFAULTS = Object.freeze({ address: '127.0.0.1', port: 4433, path: '/echo' });
+
+/* HOST_ORIGINS_MAX in server/host.h. */
+const ORIGINS_MAX = 32;
 
 /**
  * The names that the appliance takes for its certificate if it is given none:
@@ -29,11 +32,11 @@ export function defaultHosts(address) {
 }
 
 /**
- * @typedef {{address: string, port: string, hosts: string, profile: string, mirror: string,
- *   publish: string}} Fields
+ * @typedef {{address: string, port: string, hosts: string, path: string, profile: string, origins: string,
+ *   mirror: string, publish: string}} Fields
  * @typedef {{
- *   options: {address: string, port: number, hosts?: string[], profile?: string, mirror?: string,
- *     publish?: string},
+ *   options: {address: string, port: number, hosts?: string[], path?: string, profile?: string,
+ *     origins?: string[], mirror?: string, publish?: string},
  *   errors: Partial<Record<keyof Fields, string>>,
  * }} Parsed
  */
@@ -95,14 +98,25 @@ export function parseFields(fields) {
   if (bad !== undefined) {
     errors.hosts = `“${bad.slice(0, 40)}” is neither a host name nor an IP address.`;
   }
+  const path = fields.path.trim();
+  if (path && !isPath(path)) errors.path = 'Give a path that begins with “/” and has no “#”.';
   const profile = fields.profile.trim();
+  const origins = [...new Set(fields.origins.split(/[\s,]+/).filter(Boolean)
+    .map((origin) => origin.toLowerCase().replace(/\/$/, '')))];
+  const odd = origins.find((origin) => !isOrigin(origin));
+  if (odd !== undefined) {
+    errors.origins = `“${odd.slice(0, 40)}” is no origin, such as https://example.org.`;
+  } else if (origins.length > ORIGINS_MAX) {
+    errors.origins = `Give at most ${ORIGINS_MAX}.`;
+  }
   const mirror = fields.mirror.trim();
   const publish = fields.publish.trim();
   if (mirror && !isMirror(mirror)) errors.mirror = 'Give a URL that begins with https:// and has no “#”.';
   if (publish && !isMirror(publish)) errors.publish = 'Give a URL that begins with https:// and has no “#”.';
   return {
     options: {
-      address, port, ...(hosts.length > 0 && { hosts }), ...(profile && { profile }), ...(mirror && { mirror }),
+      address, port, ...(hosts.length > 0 && { hosts }), ...(path && path !== DEFAULTS.path && { path }),
+      ...(profile && { profile }), ...(origins.length > 0 && { origins }), ...(mirror && { mirror }),
       ...(publish && { publish }),
     },
     errors,
@@ -118,6 +132,27 @@ export function isMirror(text) {
   return /^https:\/\/[^\s#]+$/.test(text) && URL.canParse(text);
 }
 
+/** @param {string} text a path for the link, with a query if there is one */
+export function isPath(text) {
+  return /^\/[^\s#]*$/.test(text);
+}
+
+/**
+ * @param {string} text
+ * @returns {boolean} whether a browser could say so in its Origin field;
+ *     host_is_origin() has the last word
+ */
+export function isOrigin(text) {
+  if (!/^[a-z][a-z0-9+.-]*:\/\/[^\s/?#@]+$/.test(text) || !URL.canParse(text)) return false;
+  return !/^https?:/.test(text) || new URL(text).origin === text;
+}
+
+/** What is served where. */
+export const APPS = Object.freeze({
+  '/echo': 'Echo: sends back whatever comes.',
+  '/room': 'Room: what one client sends, all others get.',
+});
+
 /** What each profile is good for; certmgr/profile.h. */
 export const PROFILES = Object.freeze({
   'hot-standby': 'Hashes stay good for 6 days at least; a swap can come at any second.',
@@ -130,7 +165,8 @@ export const PROFILES = Object.freeze({
  * @param {Parsed} parsed
  * @returns {Record<keyof Fields, string>}
  */
-export function hints({ options: { address, port, hosts = defaultHosts(address), profile = 'hot-standby' } }) {
+export function hints({ options: { address, port, hosts = defaultHosts(address), path = DEFAULTS.path,
+  profile = 'hot-standby', origins = [] } }) {
   const others = !isLoopback(address);
   return {
     address: isLoopback(address) ? 'Only this computer can connect.'
@@ -140,6 +176,8 @@ export function hints({ options: { address, port, hosts = defaultHosts(address),
     hosts: others && isLocalName(hosts[0])
       ? 'Others need this computer’s own name or address first.'
       : 'Names in the certificate; the first goes into the link.',
+    path: APPS[/** @type {keyof APPS} */ (path.split('?')[0])] ?? 'What the link opens: /echo or /room.',
+    origins: origins.length > 0 ? 'No other page may connect.' : 'Empty: pages from everywhere may connect.',
     profile: Object.hasOwn(PROFILES, profile) ? PROFILES[/** @type {keyof PROFILES} */ (profile)] : '',
     mirror: 'Where clients can fetch the signed hashes; it goes into the link.',
     publish: 'Gets the signed hashes by PUT, whenever there are new ones.',

@@ -12,7 +12,7 @@ test('addressVersion', () => {
 });
 
 /** @param {{address: string, port: string, hosts: string, mirror?: string, publish?: string}} fields */
-const parse = (fields) => parseFields({ profile: '', mirror: '', publish: '', ...fields });
+const parse = (fields) => parseFields({ path: '', profile: '', origins: '', mirror: '', publish: '', ...fields });
 
 test('isPort takes 0 and what Direct Sockets bind', () => {
   for (const text of ['0', '1024', '4433', '65535']) assert.ok(isPort(text), text);
@@ -70,7 +70,7 @@ test('parseFields has an error for each bad field, and for no other', () => {
 });
 
 test('what is left open is left out', () => {
-  const good = { address: '::1', port: '0', hosts: '', profile: 'short', mirror: ' https://a.example/x ', publish: '' };
+  const good = { address: '::1', port: '0', hosts: '', path: '/echo', origins: '', profile: 'short', mirror: ' https://a.example/x ', publish: '' };
   assert.deepEqual(parseFields(good).options,
     { address: '::1', port: 0, profile: 'short', mirror: 'https://a.example/x' });
   assert.match(hints(parseFields(good)).profile, /7 days/);

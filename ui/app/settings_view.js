@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+/** What can be set, before Start. */
+import { html, nothing } from 'lit';
+import { live } from 'lit/directives/live.js';
+import { defaultHosts, hints } from './options.js';
+
+/**
+ * @typedef {import('./model.js').Model} Model
+ * @typedef {keyof import('./options.js').Fields} Name
+ */
+
+const PROFILES = Object.freeze({ '': 'Hot standby', 'long': 'Long', 'short': 'Short' });
+
+/** @param {Model} model */
+export function settingsCard(model) {
+  const { parsed, fields, state } = model;
+  const meanings = hints(parsed);
+  const placeholder = parsed.errors.address === undefined ? defaultHosts(parsed.options.address).join(', ') : '';
+  const take = (/** @type {Event} */ { target }) => {
+    const { name, value } = /** @type {HTMLInputElement} */ (target);
+    model.set(/** @type {Name} */ (name), value);
+  };
+  /**
+   * @param {Name} name
+   * @param {string} label
+   * @param {{placeholder?: string, list?: string, mode?: string}} [more]
+   */
+  const field = (name, label, { placeholder = '', list, mode } = {}) => html`
+    <div class="field">
+      <label for=${name}>${label}</label>
+      <input id=${name} name=${name} .value=${live(fields[name])} placeholder=${placeholder} list=${list ?? nothing}
+        inputmode=${mode ?? nothing} spellcheck="false" autocapitalize="off" autocomplete="off"
+        aria-invalid=${parsed.errors[name] !== undefined} aria-describedby="${name}-hint">
+      ${hint(name)}
+    </div>`;
+  const hint = (/** @type {Name} */ name) => html`
+    <p class="hint ${parsed.errors[name] === undefined ? '' : 'wrong'}" id="${name}-hint">${
+      parsed.errors[name] ?? meanings[name]}</p>`;
+  const profiles = /** @type {[string, string][]} */ (Object.entries(PROFILES));
+  // One of its parts, from a script.
+  if (!Object.hasOwn(PROFILES, fields.profile)) profiles.push([fields.profile, fields.profile]);
+  return html`
+    <section class="card settings" aria-labelledby="settings-title">
+      <h2 id="settings-title">Settings <span class="aside">${state === 'stopped' ? '' : 'stop to change them'}</span></h2>
+      <form id="form" novalidate autocomplete="off" @input=${take} @submit=${submit}>
+        <fieldset id="fields" ?disabled=${state !== 'stopped'}>
+          <legend class="unseen">Options</legend>
+          <datalist id="addresses">
+            <option value="127.0.0.1">this computer only</option>
+            <option value="0.0.0.0">every network, IPv4</option>
+            <option value="::">every network, IPv6 and IPv4</option>
+          </datalist>
+          <datalist id="paths">
+            <option value="/echo">sends back whatever comes</option>
+            <option value="/room">what one sends, all others get</option>
+          </datalist>
+          <div class="pair">
+            ${field('address', 'Listen on', { list: 'addresses' })}
+            ${field('port', 'Port', { mode: 'numeric' })}
+          </div>
+          ${field('hosts', 'Host names', { placeholder })}
+          <details id="more">
+            <summary>More</summary>
+            ${field('path', 'The link opens', { placeholder: '/echo', list: 'paths' })}
+            ${field('origins', 'Origins that may connect', { placeholder: 'https://example.org', mode: 'url' })}
+            <div class="field">
+              <label for="profile">Life of a certificate</label>
+              <select id="profile" name="profile" aria-describedby="profile-hint">
+                ${profiles.map(([value, label]) => html`<option value=${value} .selected=${
+                  live(fields.profile === value)}>${label}</option>`)}
+              </select>
+              ${hint('profile')}
+            </div>
+            ${field('mirror', 'Mirror', { placeholder: 'https://…', mode: 'url' })}
+            ${field('publish', 'Publish to', { placeholder: 'https://…', mode: 'url' })}
+          </details>
+        </fieldset>
+      </form>
+    </section>`;
+}
+
+/**
+ * Enter in a field is Start.
+ * @param {Event} event
+ */
+function submit(event) {
+  event.preventDefault();
+  document.getElementById('toggle')?.click();
+}
