@@ -1,163 +1,149 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * A certificate's life in the Isolated Web App, whose worker is given a clock
- * that can be moved.  The client is the app's own page, and so has the true
- * time: it can follow one swap, for the standby is valid already.
+ * A year in the life of the Isolated Web App, whose clients live in another
+ * browser: both have clocks that the test moves.
  */
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, test } from 'node:test';
-import { launchIwa } from '../../scripts/launch-iwa.mjs';
+import { test } from 'node:test';
+import { launchClient, launchIwa } from '../../scripts/launch-iwa.mjs';
 import { stageIwa } from '../../scripts/stage-iwa.mjs';
+import { makeClocked } from './iwa_clocked.mjs';
+import { app, client, clientPage, command, DAY, hexes, HOUR, PROFILE, reload } from './iwa_tools.mjs';
+import { until } from './step.mjs';
 
-/** @typedef {import('playwright-core').Page} Page */
+/** @typedef {import('../../ui/server/types.d.ts').Slot} Slot */
 
-const scratch = mkdtempSync(join(tmpdir(), 'fortnight-test-'));
-after(() => rmSync(scratch, { recursive: true, force: true }));
+const ROTATIONS = 50;
 
-const DAY = 86400;
+test('a year of the app', { timeout: 110_000 }, async (t) => {
+  const server = makeClocked('app');
+  t.after(() => server.remove());
+  const others = makeClocked('clients');
+  t.after(() => others.remove());
+  const { folder } = stageIwa({ out: join(server.folder, 'staged') });
+  const launch = () => launchIwa({ folder, headless: true, executablePath: server.executablePath,
+    profileDir: join(server.folder, 'profile') });
+  let iwa = await launch();
+  t.after(() => iwa.close());
+  const browser = await launchClient({ headless: true, executablePath: others.executablePath });
+  t.after(() => browser.close());
+  const a = await clientPage(browser.page);
+  const b = await clientPage(browser.page);
 
-/* Before all of the worker's own code. */
-const CLOCK = `
-  const now = Date.now;
-  let offset = 0;
-  const channel = new BroadcastChannel('clock');
-  channel.onmessage = ({ data }) => {
-    offset = data * 1000;
-    channel.postMessage('moved');
+  /** @param {number} seconds since 1970, on both clocks */
+  const moveTo = (seconds) => {
+    const ahead = Math.ceil(seconds) - server.clock.now();
+    for (const { clock } of [server, others]) clock.move(ahead);
   };
-  Date.now = () => now() + offset;
-`;
+  /** @returns {Promise<Slot[]>} the active and the standby */
+  const slots = async () => {
+    const status = await app(iwa.page, 'status');
+    return hexes(status).map((hex) => status.certificates.slots.find((/** @type {Slot} */ slot) => slot.hex === hex));
+  };
+  const isReady = () => until('the standby is READY', async () => (await slots())[1]?.state === 'READY');
 
-/** Runs in the page, and defines what the steps call. */
-function defineClient() {
-  /** @type {Map<string, {transport: any, closed: string}>} */
-  const sessions = new Map();
-  Object.assign(globalThis, { client: {
-    /**
-     * @param {string} name
-     * @param {string} url
-     * @param {string[]} hashes in hex
-     */
-    async connect(name, url, ...hashes) {
-      const transport = new /** @type {any} */ (globalThis).WebTransport(url, {
-        serverCertificateHashes: hashes.map((hex) => ({ algorithm: 'sha-256',
-          value: Uint8Array.from(hex.match(/../g) ?? [], (two) => parseInt(two, 16)) })),
-      });
-      const session = { transport, closed: '' };
-      transport.closed.then(() => { session.closed = 'closed'; }, () => { session.closed = 'failed'; });
-      await transport.ready;
-      sessions.set(name, session);
-      return 'connected';
-    },
-    /** @param {string} name */
-    async echo(name) {
-      const { writable, readable } = await sessions.get(name)?.transport.createBidirectionalStream();
-      const writer = writable.getWriter();
-      await writer.write(new TextEncoder().encode(name));
-      await writer.close();
-      return new Response(readable).text();
-    },
-    /** @param {string} name resolved when the session has ended */
-    async end(name) {
-      await sessions.get(name)?.transport.closed.catch(() => {});
-      return 'ended';
-    },
-    /** @param {number} seconds from the true time */
-    async shift(seconds) {
-      const channel = new BroadcastChannel('clock');
-      const moved = new Promise((resolve) => { channel.onmessage = resolve; });
-      channel.postMessage(seconds);
-      await moved;
-      channel.close();
-    },
-  } });
-}
-
-/**
- * @param {Page} page
- * @param {'fortnight'|'client'} object
- * @param {string} method
- * @param {...unknown} args
- * @returns {Promise<any>} what it resolves to, or {message}
- */
-const call = (page, object, method, ...args) => page.evaluate(async ([object, method, args]) => {
-  try {
-    return await /** @type {any} */ (globalThis)[object][method](...args);
-  } catch (error) {
-    return { message: String(/** @type {Error} */ (error).message) };
-  }
-}, /** @type {const} */ ([object, method, args]));
-
-/** @param {{hashes: {hex: string}[]}} published */
-const hexes = ({ hashes }) => hashes.map(({ hex }) => hex);
-
-/** @param {Page} page */
-async function begin(page) {
-  await page.waitForFunction(() => 'fortnight' in globalThis);
-  await page.evaluate(defineClient);
-  return call(page, 'fortnight', 'start', { port: 0 });
-}
-
-test('six days in the app', { timeout: 100_000 }, async (t) => {
-  const { folder } = stageIwa({ out: join(scratch, 'app') });
-  const worker = join(folder, 'server/worker.js');
-  writeFileSync(worker, CLOCK + readFileSync(worker, 'utf8'));
-  const app = await launchIwa({ folder, headless: true });
-  t.after(() => app.close());
-  const { page } = app;
-  const ready = await begin(page);
+  const ready = await app(iwa.page, 'start', { port: 0, profile: PROFILE });
+  const { url, port, identity } = ready;
   const [first, second] = hexes(ready);
 
-  await t.test('a client comes, and stays', async () => {
-    assert.equal(await call(page, 'client', 'connect', 'a', ready.url, first, second), 'connected');
-    assert.equal(await call(page, 'client', 'echo', 'a'), 'a');
+  await t.test('clients come: one stays, others keep what they have learnt', async () => {
+    await client(a, 'connect', 'a', url, first, second);
+    assert.equal(await client(a, 'echo', 'a'), 'a');
+    await client(b, 'learn', url, first, second);
+    await client(b, 'come');
+    // Its time has not come.
+    assert.equal(await client(a, 'refused', url, second), 'refused');
   });
 
-  await t.test('a client that learnt both hashes six days ago connects', async () => {
-    await call(page, 'client', 'shift', 6 * DAY + 7200);
+  await t.test('six days later: the hashes that were kept are good', async () => {
+    await isReady();
+    const [active] = await slots();
+    const ahead = active.active_until - server.clock.now();
+    assert.ok(ahead > 6 * DAY - HOUR && ahead < 6 * DAY + HOUR, `the swap is in ${ahead} s`);
+    moveTo(active.active_until);
     // It is the first to come, and has the certificate swapped.
-    assert.equal(await call(page, 'client', 'connect', 'b', ready.url, first, second), 'connected');
-    assert.equal(await call(page, 'client', 'echo', 'b'), 'b');
-    assert.equal(await call(page, 'client', 'connect', 'c', ready.url, second), 'connected');
+    assert.deepEqual(await client(b, 'come'), [first, second]);
+    const [now, next] = await slots();
+    assert.equal(now.hex, second);
+    assert.notEqual(next.hex, first);
+    await client(a, 'connect', 'c', url, second);
+    assert.equal(await client(a, 'echo', 'c'), 'c');
+    assert.equal(await client(a, 'echo', 'a'), 'a');
   });
 
-  await t.test('who was there has noticed nothing', async () => {
-    assert.equal(await call(page, 'client', 'echo', 'a'), 'a');
-    await page.waitForFunction((hex) => document.getElementById('active')?.dataset.hex === hex, second);
-    const status = await call(page, 'fortnight', 'status');
-    assert.equal(hexes(status)[0], second);
-    assert.equal(status.certificates.counters.rotations, 1);
-    assert.equal(status.hashes.length, 2);
-    assert.equal(status.closed.length, 0);
+  await t.test('the hash that has had its time is refused, and the app says why', async () => {
+    assert.equal(await client(a, 'refused', url, first), 'refused');
+    const why = await until('the app knows', async () =>
+      (await app(iwa.page, 'status')).refusals.find((/** @type {any} */ { certificate }) => certificate === second));
+    assert.match(why.text, new RegExp(`^a Chromium client refused certificate ${second.slice(0, 8)}…: its link is `
+      + 'older than 6 days, or its clock is more than 7 days slow or more than 6 days fast'));
   });
 
-  await t.test('the hash that is gone is refused, and the log says why', async () => {
-    assert.ok((await call(page, 'client', 'connect', 'd', ready.url, first)).message);
-    await page.locator('#log').getByText(/refused/).first().waitFor();
+  await t.test(`${ROTATIONS} rotations: who was there stays, who comes every time comes`, async () => {
+    for (let i = 2; i <= ROTATIONS; i++) {
+      const [active, standby] = await slots();
+      // Past its time by so much that nothing waits for caches.
+      moveTo(active.guard_from);
+      assert.equal(await client(a, 'echo', 'a'), 'a', `rotation ${i}`);
+      assert.deepEqual(await client(b, 'come'), [active.hex, standby.hex], `rotation ${i}`);
+      assert.equal((await slots())[0].hex, standby.hex, `rotation ${i}`);
+    }
+    const { certificates, closed } = await app(iwa.page, 'status');
+    assert.equal(certificates.counters.rotations, ROTATIONS);
+    assert.ok(server.clock.offset() > ROTATIONS * 6 * DAY, 'not even 300 days went by');
+    assert.ok(closed.every((/** @type {any} */ end) => end.by === 'client'), JSON.stringify(closed));
   });
 
   await t.test('a revoke closes what it must, at once, and nothing else', async () => {
-    const [, third] = hexes(await call(page, 'fortnight', 'status'));
-    const revoked = await call(page, 'fortnight', 'command', { command: 'revoke' });
-    assert.equal(hexes(revoked)[0], third);
-    assert.ok(!hexes(revoked).includes(second));
-    assert.equal(await call(page, 'client', 'end', 'b'), 'ended');
-    assert.equal(await call(page, 'client', 'end', 'c'), 'ended');
-    // This one was made under the first.
-    assert.equal(await call(page, 'client', 'echo', 'a'), 'a');
-    assert.ok((await call(page, 'client', 'connect', 'e', ready.url, second)).message);
+    const before = hexes(await app(iwa.page, 'status'));
+    await client(a, 'connect', 'd', url, before[0]);
+    const over = client(a, 'end', 'd');
+    const revoked = await command(iwa.page, 'revoke');
+    await over;
+    assert.equal(hexes(revoked)[0], before[1]);
+    assert.ok(!hexes(revoked).includes(before[0]));
+    // Made under the first, of which nothing is known.
+    assert.equal(await client(a, 'echo', 'a'), 'a');
+    assert.equal(await client(a, 'refused', url, before[0]), 'refused');
+    const link = new URL(revoked.link);
+    const now = new URLSearchParams(link.hash.slice(1)).get('wt')?.split('.') ?? [];
+    await client(a, 'connect', 'e', link.href.split('#')[0],
+      ...now.map((b64url) => Buffer.from(b64url, 'base64url').toString('hex')));
+    assert.equal(await client(a, 'echo', 'e'), 'e');
+    // The standby was published long ago: who knew it comes as before.
+    assert.deepEqual(await client(b, 'come'), before);
   });
 
+  for (const [what, again] of /** @type {const} */ ([
+    ['a reload', () => reload(iwa.page)],
+    ['the browser’s crash', async () => {
+      await server.kill();
+      await iwa.close();
+      iwa = await launch();
+    }],
+  ])) {
+    await t.test(`${what}: the same identity, the same hashes, and who knew them comes`, async () => {
+      const before = await app(iwa.page, 'status');
+      await again();
+      const after = await app(iwa.page, 'start', { port, profile: PROFILE });
+      assert.equal(after.identity, identity);
+      assert.deepEqual(hexes(after), hexes(before));
+      assert.equal(after.link, before.link);
+      assert.deepEqual(await client(b, 'come'), hexes(before));
+    });
+  }
+
   await t.test('the true time again: the app keeps what it has, and serves', async () => {
-    const { identity } = await call(page, 'fortnight', 'status');
-    await page.reload();
-    const again = await begin(page);
-    assert.equal(again.identity, identity);
-    assert.ok(!hexes(again).includes(second), 'a revoked one came back');
-    assert.equal(await call(page, 'client', 'connect', 'f', again.url, ...hexes(again)), 'connected');
-    assert.equal(await call(page, 'client', 'echo', 'f'), 'f');
+    const { hashes: [{ hex }] } = await app(iwa.page, 'status');
+    for (const { clock } of [server, others]) clock.set(0);
+    const now = await until('there is a certificate of today', async () => {
+      const status = await app(iwa.page, 'status');
+      return status.hashes[0]?.not_before * 1000 < Date.now() && status;
+    });
+    assert.equal(now.identity, identity);
+    assert.ok(!hexes(now).includes(hex));
+    await client(a, 'connect', 'f', url, ...hexes(now));
+    assert.equal(await client(a, 'echo', 'f'), 'f');
   });
 });
