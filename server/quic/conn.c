@@ -222,6 +222,8 @@ int quic_conn_read(quic_conn *conn, const ngtcp2_path *path,
     return 0;
   }
   rv = ngtcp2_conn_read_pkt(conn->ngtcp2, path, pi, data, len, now);
+  path_guard_received(&conn->guard, path, ngtcp2_conn_get_path2(conn->ngtcp2),
+                      len);
   finish_tls(conn);
   quic_conn_wake(conn);
   switch (rv) {

@@ -11,6 +11,7 @@
 #include "certmgr/random.h"
 #include "server/quic/address_token.h"
 #include "server/quic/memory.h"
+#include "server/quic/path_guard.h"
 #include "server/quic/send_queue.h"
 #include "server/quic/timer_heap.h"
 #include "server/tls.h"
@@ -239,6 +240,7 @@ struct quic_conn {
   unsigned turn;
   /* The last packet had octets of a pulled stream. */
   int pulled_last;
+  path_guard guard;
   /* Octets under way, and since when they are the same. */
   uint64_t stall_octets, stall_since;
   /* Some stream has |stop_fresh|. */

@@ -152,17 +152,31 @@ static int on_handshake_completed(ngtcp2_conn *ngtcp2, void *user_data) {
   return 0;
 }
 
+static int on_begin_path_validation(ngtcp2_conn *ngtcp2, uint32_t flags,
+                                    const ngtcp2_path *path,
+                                    const ngtcp2_path *fallback_path,
+                                    void *user_data) {
+  quic_conn *conn = user_data;
+  (void)flags;
+  (void)fallback_path;
+
+  path_guard_begin(&conn->guard, path, ngtcp2_conn_get_path2(ngtcp2));
+  return 0;
+}
+
 static int on_path_validation(ngtcp2_conn *ngtcp2, uint32_t flags,
                               const ngtcp2_path *path,
                               const ngtcp2_path *fallback_path,
                               ngtcp2_path_validation_result res,
                               void *user_data) {
+  quic_conn *conn = user_data;
   (void)ngtcp2;
   (void)fallback_path;
 
+  path_guard_end(&conn->guard, path);
   if (res == NGTCP2_PATH_VALIDATION_RESULT_SUCCESS &&
       (flags & NGTCP2_PATH_VALIDATION_FLAG_NEW_TOKEN)) {
-    give_token(user_data, &path->remote);
+    give_token(conn, &path->remote);
   }
   return 0;
 }
@@ -362,4 +376,5 @@ const ngtcp2_callbacks quic_conn_callbacks = {
     .recv_datagram = on_datagram,
     .get_path_challenge_data2 = on_path_challenge_data,
     .version_negotiation = ngtcp2_crypto_version_negotiation_cb,
-    .recv_tx_key = on_tx_key};
+    .recv_tx_key = on_tx_key,
+    .begin_path_validation = on_begin_path_validation};

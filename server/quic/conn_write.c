@@ -10,8 +10,9 @@
 /* Streams that may share one packet. */
 #define STREAMS_PER_PACKET 16
 
-/* Longer than any probe timeout of a connection that is not idle yet. */
-#define STALL_MAX (20 * NGTCP2_SECONDS)
+/* ngtcp2 doubles its probe timeout for each address that a restless client
+   goes through; nobody waits a minute for the next. */
+#define STALL_MAX (30 * NGTCP2_SECONDS)
 
 /* While a packet is being filled ngtcp2 allows no other call, so what left is
    noted here and told to the protocol when the packet is complete. */
@@ -213,6 +214,7 @@ static ngtcp2_ssize write_packet(quic_conn *conn, udp_datagram *slot,
     conn->pulled_last = p.pulled;
     slot->len = (size_t)len;
     slot->ecn = (uint8_t)(p.pi.ecn & NGTCP2_ECN_MASK);
+    path_guard_sent(&conn->guard, &p.path.path, slot->len);
     memset(&slot->remote, 0, sizeof(slot->remote));
     memcpy(&slot->remote, p.path.path.remote.addr,
            (size_t)p.path.path.remote.addrlen);
@@ -257,8 +259,8 @@ static int write_close(quic_conn *conn, udp_batch *out) {
 /*
  * Whether there is something under way of which nothing has been acknowledged,
  * lost or said again for STALL_MAX, and the peer is heard all the same.  ngtcp2
- * gives its loss timer up when it has sent all that it may to a path that is
- * not validated, and if the path changes just then it waits for ever.
+ * sets no loss timer for PATH_RESPONSE: where the window is small and the
+ * acknowledgements of three of them are lost, it is full for ever.
  */
 static int is_stalled(quic_conn *conn, uint64_t now) {
   ngtcp2_conn_info info;
@@ -288,8 +290,13 @@ int quic_conn_write(quic_conn *conn, udp_batch *out, uint64_t now) {
   packet_size = ngtcp2_conn_get_path_max_tx_udp_payload_size2(conn->ngtcp2);
   quantum = ngtcp2_conn_get_send_quantum2(conn->ngtcp2) / packet_size + 1;
   for (; quantum && out->count < out->capacity; --quantum) {
-    ngtcp2_ssize n = write_packet(conn, &out->datagrams[out->count], now);
+    ngtcp2_ssize n;
 
+    if (path_guard_blocks(&conn->guard, ngtcp2_conn_get_path2(conn->ngtcp2))) {
+      ngtcp2_conn_update_pkt_tx_time(conn->ngtcp2, now);
+      return 0;
+    }
+    n = write_packet(conn, &out->datagrams[out->count], now);
     if (n < 0) {
       ngtcp2_ccerr ccerr;
 
