@@ -30,6 +30,12 @@ run:
 	@$(call BUILD,wasm,program)
 	@$(WITH) "$$node" scripts/run.mjs $(ARGS)
 
+## bundle      the app as a signed bundle to install; ARGS="--key FILE"
+bundle:
+	@$(call SETUP,wasm npm)
+	@$(call BUILD,wasm,program)
+	@$(WITH) "$$node" scripts/bundle.mjs $(ARGS)
+
 ## serve       the native appliance
 serve:
 	@$(call SETUP,$(NATIVE))
@@ -118,5 +124,5 @@ clean:
 	rm -rf build
 
 FORCE:
-.PHONY: FORCE bench browser build build-asan build-native build-wasm clean \
-  coverage format fuzz help lint run serve serve-wasm sim test unit
+.PHONY: FORCE bench browser build build-asan build-native build-wasm bundle \
+  clean coverage format fuzz help lint run serve serve-wasm sim test unit
