@@ -77,7 +77,7 @@ test('the page', { timeout: 100_000 }, async (t) => {
   const before = await layout(page);
 
   await t.test('Start: state, hashes, times and identity are there', async () => {
-    await page.getByLabel('Port').fill('0');
+    await page.getByLabel('Port', { exact: true }).fill('0');
     await page.getByRole('button', { name: 'Start', exact: true }).click();
     await page.getByText('Next swap in 6 days').waitFor();
     await page.getByText(/^served since .+, until .+/).waitFor();

@@ -2,6 +2,7 @@
 /** The event log: filtered, and at its end unless the person scrolled away. */
 import { html } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
+import { save } from './download.js';
 import { clock } from './formats.js';
 import { LEVELS, words } from './log.js';
 
@@ -75,19 +76,4 @@ export function followLog() {
   if (size === `${scrollHeight} ${clientHeight}`) return;
   size = `${scrollHeight} ${clientHeight}`;
   if (atEnd) box.scrollTop = scrollHeight;
-}
-
-/**
- * Has the browser save |text| as a file.
- * @param {string} text
- * @param {string} name
- */
-export function save(text, name) {
-  const url = URL.createObjectURL(new Blob([text], { type: 'text/plain;charset=utf-8' }));
-  const link = document.createElement('a');
-  link.href = url;
-  link.download = name;
-  link.click();
-  // The download has begun by then, or never will.
-  setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }

@@ -2,10 +2,12 @@
 /** Puts the page together. */
 import './style.css';
 import { ask, unask } from './ask.js';
+import { openBackup } from './backup_view.js';
 import { perFrame } from './dom.js';
 import { Fortnight } from './fortnight.js';
 import { FEATURES, explain } from './messages.js';
 import { Model } from './model.js';
+import { Owner } from './owner.js';
 import { drawPage } from './page.js';
 
 /**
@@ -15,11 +17,12 @@ import { drawPage } from './page.js';
 
 const fortnight = new Fortnight();
 const model = new Model({
-  fortnight, ask, storage: globalThis.localStorage, isVisible: () => !document.hidden });
+  fortnight, ask, owner: new Owner(), storage: globalThis.localStorage, isVisible: () => !document.hidden });
 
 const draw = perFrame(() => drawPage(model));
 model.addEventListener('change', draw);
 model.addEventListener('stopped', unask);
+model.addEventListener('export', () => openBackup('export'));
 document.addEventListener('visibilitychange', () => {
   if (!document.hidden && model.state !== 'stopped') model.refresh();
 });

@@ -152,9 +152,34 @@ export function notPersistent() {
     title: 'Chromium may delete the identity and the certificates',
     ways: [
       'It does so only if this computer runs out of room; then every link that you have handed out stops working.',
+      'Export the identity to a file while it serves: with that, a new Fortnight can take its place.',
       'Chromium promises to keep what belongs to apps that are used often: ask it again after some days.',
     ],
-    actions: [{ label: 'Ask again', does: 'persist' }, { label: 'Hide this', does: 'dismiss' }],
+    actions: [{ label: 'Export the identity…', does: 'export' }, { label: 'Ask again', does: 'persist' },
+      { label: 'Hide this', does: 'dismiss' }],
+  };
+}
+
+/**
+ * Another window is the owner of what is kept (owner.js).
+ * @param {{serving?: boolean, url?: string}|undefined} told by it
+ * @param {'asks'|'unanswered'} [tried] what came of asking for its place
+ * @returns {Message}
+ */
+export function otherWindow(told, tried) {
+  return {
+    kind: 'windows',
+    title: tried === 'unanswered' ? 'The other window does not answer'
+      : told?.serving ? 'Fortnight serves in another window' : 'Fortnight is open in another window',
+    ways: [
+      ...(told?.serving && told.url ? [`It serves at ${told.url}.`] : []),
+      'One window at a time has the identity and the certificates: two would hand out different hashes.',
+      tried === 'unanswered' ? 'Close it; this one then has its place.'
+        : told?.serving ? 'If you go on here, its sessions are closed; clients come back by the same link.'
+          : 'Go on in that one, or close it, or have this one take its place.',
+    ],
+    actions: [{ label: tried === 'asks' ? 'Asking the other window…' : 'Use this window instead', does: 'take-over' },
+      { label: 'Start with nothing kept', does: 'start', options: { ephemeral: true } }],
   };
 }
 

@@ -4,10 +4,11 @@
  * and call its methods; it knows nothing of them, and says 'change' when there
  * is something new to draw.
  */
-import { activeOf, inWords, standbyOf } from './lifecycle.js';
+import { ApplianceError } from '../server/exit_codes.js';
 import { logLine, plain } from './formats.js';
+import { activeOf, inWords, standbyOf } from './lifecycle.js';
 import { Log } from './log.js';
-import { beforePrompt, explain, notPersistent, wrongClock, FEATURES } from './messages.js';
+import { beforePrompt, explain, notPersistent, otherWindow, wrongClock, FEATURES } from './messages.js';
 import { parseFields } from './options.js';
 import { Sessions } from './sessions.js';
 import { INITIAL, loadSettings, saveSettings } from './settings.js';
@@ -56,8 +57,6 @@ export class Model extends EventTarget {
   status;
   /** Whether the identity and the certificates outlive the run. */
   kept = true;
-  /** @type {Message|undefined} in the place of what there is to connect with */
-  screen;
   /** @type {Message|undefined} beside everything else */
   notice;
   /** @type {import('./messages.js').Permissions} */
@@ -67,6 +66,11 @@ export class Model extends EventTarget {
 
   #storage;
   #ask;
+  #owner;
+  /** @type {Message|undefined} */
+  #screen;
+  /** @type {'asks'|'unanswered'|undefined} */
+  #takingOver;
   #isVisible = () => true;
   #asking = false;
   #again = false;
@@ -79,19 +83,28 @@ export class Model extends EventTarget {
    * @param {import('./fortnight.js').Fortnight} init.fortnight
    * @param {Storage} [init.storage] for the settings
    * @param {(question: Question) => Promise<boolean>} init.ask
+   * @param {import('./owner.js').Owner} [init.owner] where there is none, this
+   *     window is the only one
    * @param {() => boolean} [init.isVisible] a page that nobody sees asks for no
    *     figures
    */
-  constructor({ fortnight, storage, ask, isVisible = () => true }) {
+  constructor({ fortnight, storage, ask, owner, isVisible = () => true }) {
     super();
     this.fortnight = fortnight;
     this.#storage = storage;
     this.#ask = ask;
+    this.#owner = owner;
     this.#isVisible = isVisible;
     this.fields = loadSettings(storage);
     fortnight.addEventListener('state', () => this.#onState());
     fortnight.addEventListener('events', (event) => {
       this.#receive(/** @type {CustomEvent<ApplianceEvent[]>} */ (event).detail);
+    });
+    owner?.addEventListener('change', () => this.changed());
+    owner?.addEventListener('asked', async () => {
+      this.say('info', 'Another window takes over');
+      await this.stop();
+      owner.giveWay();
     });
   }
 
@@ -101,6 +114,20 @@ export class Model extends EventTarget {
 
   get state() {
     return this.fortnight.state;
+  }
+
+  /**
+   * What has the place of what there is to connect with.
+   * @returns {Message|undefined}
+   */
+  get screen() {
+    if (this.#screen) return this.#screen;
+    if (this.#owner?.role !== 'other' || this.state !== 'stopped') return undefined;
+    return otherWindow(/** @type {{serving?: boolean, url?: string}|undefined} */ (this.#owner.told), this.#takingOver);
+  }
+
+  set screen(screen) {
+    this.#screen = screen;
   }
 
   get parsed() {
@@ -162,6 +189,10 @@ export class Model extends EventTarget {
       this.screen = undefined;
       this.refused = {};
       this.#fill(options);
+      if (this.#owner?.role === 'other' && !options.ephemeral) {
+        this.changed();
+        throw new ApplianceError('state-refused', 'another window of this app has the identity and the certificates');
+      }
       if (!options.ephemeral) this.#persist();
       if (Object.values(this.permissions).includes('prompt')) this.screen = beforePrompt(this.permissions, true);
       this.changed();
@@ -180,6 +211,12 @@ export class Model extends EventTarget {
       case 'continue':
         this.start({ ...parseFields(this.fields).options, ...options }).catch(() => {});
         break;
+      case 'take-over':
+        await this.#takeOver();
+        break;
+      case 'export':
+        this.dispatchEvent(new Event('export'));
+        break;
       case 'persist':
         await this.#persist();
         break;
@@ -192,6 +229,17 @@ export class Model extends EventTarget {
         break;
     }
     this.changed();
+  }
+
+  /** Has the window that is the owner stop, and goes on in its place. */
+  async #takeOver() {
+    if (!this.#owner || this.#takingOver === 'asks') return;
+    this.#takingOver = 'asks';
+    this.changed();
+    const done = await this.#owner.takeOver();
+    this.#takingOver = done ? undefined : 'unanswered';
+    const inherited = /** @type {{serving?: boolean, options?: ApplianceOptions}|undefined} */ (this.#owner.inherited);
+    if (done && inherited?.serving) this.start(inherited.options).catch(() => {});
   }
 
   /** The browser may clear what it has not promised to keep, when room is short. */
@@ -244,6 +292,7 @@ export class Model extends EventTarget {
   }
 
   #onState() {
+    this.#tellOthers();
     if (this.state === 'starting') this.refresh();
     if (this.state === 'stopped') {
       clearTimeout(this.#timer);
@@ -261,6 +310,11 @@ export class Model extends EventTarget {
     this.changed();
   }
 
+  #tellOthers() {
+    this.#owner?.tell({ serving: this.state === 'serving', url: this.published?.url ?? undefined,
+      options: this.fortnight.options });
+  }
+
   /** @param {ApplianceEvent[]} events */
   #receive(events) {
     if (events.some(({ type }) => CHANGES.has(type))) this.refresh();
@@ -276,6 +330,7 @@ export class Model extends EventTarget {
           this.kept = !event.ephemeral;
           this.published = event;
           this.screen = undefined;
+          this.#tellOthers();
           break;
         case 'certificates':
           this.published = event;

@@ -39,7 +39,7 @@ export const qrCode = (link) => html`
     <dialog id="qr-large" class="large" aria-labelledby="qr-title" @click=${close}>
       <h2 id="qr-title">Scan to get the link</h2>
       ${picture(link)}
-      <form method="dialog" class="choices"><button>Close</button></form>
+      <div class="choices"><button type="button">Close</button></div>
     </dialog>
   </div>`;
 
@@ -52,9 +52,11 @@ const picture = (link) => guard([link], () => {
 });
 
 /**
- * A press beside it closes it.
+ * A press on its button, or beside it, closes it.
  * @param {Event} event
  */
-function close({ target }) {
-  if (target instanceof HTMLDialogElement) target.close();
+function close({ currentTarget, target }) {
+  if (target === currentTarget || target instanceof HTMLButtonElement) {
+    /** @type {HTMLDialogElement} */ (currentTarget).close();
+  }
 }

@@ -2,6 +2,7 @@
 /** What can be set, before Start. */
 import { html, nothing } from 'lit';
 import { live } from 'lit/directives/live.js';
+import { backupDialog, openBackup } from './backup_view.js';
 import { defaultHosts, hints } from './options.js';
 
 /**
@@ -76,6 +77,19 @@ export function settingsCard(model) {
           </details>
         </fieldset>
       </form>
+      <div class="backup">
+        <h3 id="backup-title">Identity</h3>
+        <p class="hint" id="backup-hint">${state !== 'serving' ? 'It is the running server that has it: press Start first.'
+          : !model.kept ? 'Nothing is kept of it: this one ends with the run.'
+          : 'With a file of it, links go on working on another computer.'}</p>
+        <div class="pair-of-buttons" role="group" aria-labelledby="backup-title">
+          <button id="export" type="button" ?disabled=${state !== 'serving'} aria-describedby="backup-hint"
+            @click=${() => openBackup('export')}>Export…</button>
+          <button id="import" type="button" ?disabled=${state !== 'serving'} aria-describedby="backup-hint"
+            @click=${() => openBackup('import')}>Import…</button>
+        </div>
+      </div>
+      ${backupDialog(model)}
     </section>`;
 }
 
