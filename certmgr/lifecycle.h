@@ -335,11 +335,13 @@ void cm_lifecycle_step(cm_lifecycle *lc, const cm_input *in, cm_output *out);
  */
 const cm_slot *cm_lifecycle_serving(const cm_lifecycle *lc, int64_t wall);
 
-/* The ACTIVE certificate, the one on its way to it, and the one with |id|; NULL
-   if there is none. */
+/* The ACTIVE certificate, the one on its way to it, the one with |id|, and the
+   one with the hash |sha256|, dead or alive; NULL if there is none. */
 const cm_slot *cm_lifecycle_active(const cm_lifecycle *lc);
 const cm_slot *cm_lifecycle_standby(const cm_lifecycle *lc);
 const cm_slot *cm_lifecycle_find(const cm_lifecycle *lc, uint64_t id);
+const cm_slot *cm_lifecycle_find_hash(const cm_lifecycle *lc,
+                                      const uint8_t sha256[CM_LC_HASH_LEN]);
 
 /* The document that CM_ACTION_PUBLISH speaks of, or else the current one. */
 void cm_lifecycle_document(const cm_lifecycle *lc, cm_document *doc);
@@ -386,5 +388,9 @@ const char *cm_manager_state_name(cm_manager_state state);
 const char *cm_action_name(cm_action action);
 const char *cm_refused_text(cm_refused refused);
 const char *cm_event_name(cm_event_kind kind);
+
+/* What the state that is called |name| (cm_manager_state_name()) means, in a
+   sentence for a person; "" for another |name|. */
+const char *cm_manager_state_words(const char *name);
 
 #endif

@@ -54,6 +54,17 @@ const cm_slot *cm_lifecycle_find(const cm_lifecycle *lc, uint64_t id) {
   return NULL;
 }
 
+const cm_slot *cm_lifecycle_find_hash(const cm_lifecycle *lc,
+                                      const uint8_t sha256[CM_LC_HASH_LEN]) {
+  for (size_t i = 0; i < CM_SLOTS; i++) {
+    if (lc->slots[i].id != 0 &&
+        memcmp(lc->slots[i].sha256, sha256, CM_LC_HASH_LEN) == 0) {
+      return &lc->slots[i];
+    }
+  }
+  return NULL;
+}
+
 const cm_slot *cm_lifecycle_active(const cm_lifecycle *lc) {
   for (size_t i = 0; i < CM_SLOTS; i++) {
     if (lc->slots[i].state == CM_CERT_ACTIVE) {
@@ -247,6 +258,35 @@ const char *cm_manager_state_name(cm_manager_state state) {
     return "HEALTHY";
   }
   return "?";
+}
+
+const char *cm_manager_state_words(const char *name) {
+  static const char *const words[CM_MANAGER_STATE_COUNT] = {
+      [CM_STATE_WAITING_FOR_TIME] =
+          "the wall clock stands before this program was made: once it is set, "
+          "certificates are made",
+      [CM_STATE_BOOTSTRAP] = "no certificate is served yet",
+      [CM_STATE_EXPIRED] =
+          "there is no certificate that is valid now: no client can connect",
+      [CM_STATE_GUARD] =
+          "serving a certificate that is about to run out, for want of "
+          "another: clients with a wrong clock refuse it",
+      [CM_STATE_STORE_FAILED] =
+          "serving; the state cannot be saved, and no new certificate is put "
+          "to use until it can",
+      [CM_STATE_CLOCK_SUSPECT] =
+          "serving; the wall clock jumped, and is watched for an hour",
+      [CM_STATE_NO_STANDBY] =
+          "serving; the next certificate is not ready to take over yet, which "
+          "is normal for some minutes after a start and after each swap",
+      [CM_STATE_HEALTHY] = "serving, and the next certificate is ready"};
+
+  for (int i = 0; i < CM_MANAGER_STATE_COUNT; i++) {
+    if (strcmp(cm_manager_state_name((cm_manager_state)i), name) == 0) {
+      return words[i];
+    }
+  }
+  return "";
 }
 
 const char *cm_action_name(cm_action action) {

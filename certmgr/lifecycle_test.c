@@ -893,8 +893,12 @@ static void test_names(void **state) {
     assert_string_not_equal(cm_cert_state_name((cm_cert_state)i), "?");
   }
   for (int i = 0; i < CM_MANAGER_STATE_COUNT; i++) {
-    assert_string_not_equal(cm_manager_state_name((cm_manager_state)i), "?");
+    const char *name = cm_manager_state_name((cm_manager_state)i);
+
+    assert_string_not_equal(name, "?");
+    assert_string_not_equal(cm_manager_state_words(name), "");
   }
+  assert_string_equal(cm_manager_state_words("MERRY"), "");
   for (int i = 0; i < CM_ACTION_COUNT; i++) {
     assert_string_not_equal(cm_action_name((cm_action)i), "?");
   }

@@ -33,16 +33,10 @@ static served_context *context_of(appliance *a, const uint8_t *sha256) {
 
 /* Whether it has a key still. */
 static int is_known(const appliance *a, const uint8_t *sha256) {
-  const cm_lifecycle *lc = cm_manager_lifecycle(a->certificates);
-  size_t i;
+  const cm_slot *slot =
+      cm_lifecycle_find_hash(cm_manager_lifecycle(a->certificates), sha256);
 
-  for (i = 0; i < CM_SLOTS; ++i) {
-    if (lc->slots[i].id && lc->slots[i].state != CM_CERT_DESTROYED &&
-        memcmp(lc->slots[i].sha256, sha256, CM_HASH_LEN) == 0) {
-      return 1;
-    }
-  }
-  return 0;
+  return slot && slot->state != CM_CERT_DESTROYED;
 }
 
 /* Lets go of the contexts of certificates that are no more, for each has a copy
@@ -197,39 +191,6 @@ static int holds(void *user, const uint8_t sha256[CM_HASH_LEN]) {
 
 /* ---- Events ---- */
 
-/* The state |name|, for a person. */
-static const char *words_of(const char *name) {
-  static const struct {
-    cm_manager_state state;
-    const char *words;
-  } all[] = {
-      {CM_STATE_HEALTHY, "serving, and the next certificate is ready"},
-      {CM_STATE_NO_STANDBY,
-       "serving; the next certificate is not ready to take over yet, which is "
-       "normal for some minutes after a start and after each swap"},
-      {CM_STATE_CLOCK_SUSPECT,
-       "serving; the wall clock jumped, and is watched for an hour"},
-      {CM_STATE_STORE_FAILED,
-       "serving; the state cannot be saved, and no new certificate is put to "
-       "use until it can"},
-      {CM_STATE_GUARD, "serving a certificate that is about to run out, for "
-                       "want of another: clients with a wrong clock refuse it"},
-      {CM_STATE_EXPIRED,
-       "there is no certificate that is valid now: no client can connect"},
-      {CM_STATE_BOOTSTRAP, "no certificate is served yet"},
-      {CM_STATE_WAITING_FOR_TIME,
-       "the wall clock stands before this program was made: once it is set, "
-       "certificates are made"}};
-  size_t i;
-
-  for (i = 0; i < sizeof(all) / sizeof(all[0]); ++i) {
-    if (strcmp(cm_manager_state_name(all[i].state), name) == 0) {
-      return all[i].words;
-    }
-  }
-  return "";
-}
-
 /* The action |name| of the lifecycle, for a person. */
 static const char *deed_of(const char *name) {
   static const struct {
@@ -276,7 +237,7 @@ static void explain(const cm_journal_entry *entry, const char **level,
     *level = strcmp(to, "HEALTHY") == 0 || strcmp(to, "NO_STANDBY") == 0
                  ? "info"
                  : "warning";
-    snprintf(text, len, "%s: %s", to, words_of(to));
+    snprintf(text, len, "%s: %s", to, cm_manager_state_words(to));
   } else if (strcmp(entry->event, "certificate") == 0) {
     if (strcmp(to, "ACTIVE") == 0 || strcmp(to, "REVOKED") == 0 ||
         strcmp(to, "QUARANTINED") == 0) {
@@ -403,29 +364,25 @@ int appliance_on_initial(void *user) {
 
 static void add_hash(cJSON *array, const appliance *a, const char *use,
                      const uint8_t *sha256) {
-  const cm_lifecycle *lc = cm_manager_lifecycle(a->certificates);
   char hex[CM_HEX_LEN + 1], b64url[CM_BASE64URL_LEN + 1];
+  const cm_slot *slot;
   cJSON *object;
-  size_t i;
 
   if (!sha256) {
     return;
   }
+  slot = cm_lifecycle_find_hash(cm_manager_lifecycle(a->certificates), sha256);
   object = cJSON_CreateObject();
   (void)cm_hash_hex(hex, sizeof(hex), sha256);
   (void)cm_hash_base64url(b64url, sizeof(b64url), sha256);
   cJSON_AddStringToObject(object, "use", use);
   cJSON_AddStringToObject(object, "hex", hex);
   cJSON_AddStringToObject(object, "b64url", b64url);
-  for (i = 0; i < CM_SLOTS; ++i) {
-    const cm_slot *slot = &lc->slots[i];
-
-    if (slot->id && memcmp(slot->sha256, sha256, CM_HASH_LEN) == 0) {
-      cJSON_AddNumberToObject(object, "not_before", (double)slot->not_before);
-      cJSON_AddNumberToObject(object, "not_after", (double)slot->not_after);
-      cJSON_AddNumberToObject(object, "active_from", (double)slot->active_at);
-      cJSON_AddNumberToObject(object, "active_until", (double)slot->retire_at);
-    }
+  if (slot) {
+    cJSON_AddNumberToObject(object, "not_before", (double)slot->not_before);
+    cJSON_AddNumberToObject(object, "not_after", (double)slot->not_after);
+    cJSON_AddNumberToObject(object, "active_from", (double)slot->active_at);
+    cJSON_AddNumberToObject(object, "active_until", (double)slot->retire_at);
   }
   if (!cJSON_AddItemToArray(array, object)) {
     cJSON_Delete(object);

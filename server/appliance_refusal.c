@@ -19,21 +19,9 @@ static const first_publication *first_of(const appliance *a,
   return NULL;
 }
 
-static const cm_slot *slot_of(const appliance *a, const uint8_t *sha256) {
-  const cm_lifecycle *lc = cm_manager_lifecycle(a->certificates);
-  size_t i;
-
-  for (i = 0; i < CM_SLOTS; ++i) {
-    if (lc->slots[i].id &&
-        memcmp(lc->slots[i].sha256, sha256, CM_HASH_LEN) == 0) {
-      return &lc->slots[i];
-    }
-  }
-  return NULL;
-}
-
 void appliance_note_publication(appliance *a, const uint8_t *sha256) {
-  const cm_slot *slot = sha256 ? slot_of(a, sha256) : NULL;
+  const cm_lifecycle *lc = cm_manager_lifecycle(a->certificates);
+  const cm_slot *slot = sha256 ? cm_lifecycle_find_hash(lc, sha256) : NULL;
   first_publication *first = &a->first[a->nfirst % APPLIANCE_FIRST_MAX];
 
   if (!slot || slot->published || first_of(a, sha256)) {
@@ -52,7 +40,7 @@ static int64_t since(int64_t now, int64_t then) {
 static refusal_facts facts_of(const appliance *a, const uint8_t *sha256) {
   const cm_lifecycle *lc = cm_manager_lifecycle(a->certificates);
   const first_publication *first = first_of(a, sha256);
-  const cm_slot *slot = slot_of(a, sha256);
+  const cm_slot *slot = cm_lifecycle_find_hash(lc, sha256);
   refusal_facts facts = {sha256, -1, -1, -1, 0};
 
   facts.clock_doubt = lc->state == CM_STATE_CLOCK_SUSPECT ||

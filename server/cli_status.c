@@ -3,6 +3,7 @@
 #include "server/cli.h"
 
 #include "certmgr/duration.h"
+#include "certmgr/lifecycle.h"
 
 #include <string.h>
 #include <time.h>
@@ -150,38 +151,10 @@ static void add_line(text *t, const char *label, const char *value) {
   text_add(t, "\n");
 }
 
-static const char *state_in_words(const char *state) {
-  static const struct {
-    const char *state;
-    const char *words;
-  } states[] = {
-      {"HEALTHY", "serving, and the next certificate is ready"},
-      {"NO_STANDBY", "serving; the next certificate is not ready yet"},
-      {"CLOCK_SUSPECT", "serving; the clock has jumped and is watched for an "
-                        "hour"},
-      {"STORE_FAILED", "serving; the state folder cannot be written"},
-      {"GUARD", "serving a certificate that is about to run out, for want of "
-                "another"},
-      {"EXPIRED", "nobody can connect: no certificate is valid now"},
-      {"BOOTSTRAP", "nobody can connect yet: the first certificate is being "
-                    "made"},
-      {"WAITING_FOR_TIME", "the clock cannot be right: set it; until then no "
-                           "certificate is made"},
-  };
-  size_t i;
-
-  for (i = 0; i < sizeof(states) / sizeof(states[0]); ++i) {
-    if (strcmp(states[i].state, state) == 0) {
-      return states[i].words;
-    }
-  }
-  return "";
-}
-
 static void add_state(text *t, const cJSON *status) {
   const cJSON *certificates = get(status, "certificates");
   const char *state = string_of(status, "state");
-  const char *words = state_in_words(state);
+  const char *words = cm_manager_state_words(state);
   const char *problem = string_of(certificates, "problem");
 
   text_add(t, LABEL, "State");

@@ -91,7 +91,9 @@ static void test_in_trouble(void **state) {
       "\"certificates\":{\"problem\":\"No space left\",\"durable\":false,"
       "\"until\":{\"retry\":61,\"standby_ready\":600},\"slots\":[]},"
       "\"health\":{\"journal\":\"cannot be written\"}}",
-      "State        STORE_FAILED: serving; the state folder cannot be written\n"
+      "State        STORE_FAILED: serving; the state cannot be saved, and no "
+      "new "
+      "certificate is put to use until it can\n"
       "Problem      No space left\n"
       "Next         what failed is tried again in 1 minute 1 second\n"
       "             the standby is ready in 10 minutes\n"

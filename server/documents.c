@@ -246,32 +246,6 @@ static int is_healthy(cm_manager_state state) {
          state == CM_STATE_CLOCK_SUSPECT || state == CM_STATE_STORE_FAILED;
 }
 
-static const char *warning_of(cm_manager_state state) {
-  switch (state) {
-  case CM_STATE_WAITING_FOR_TIME:
-    return "the wall clock stands before this program was made: no certificate "
-           "is made until it is set";
-  case CM_STATE_BOOTSTRAP:
-    return "nothing has been served yet";
-  case CM_STATE_EXPIRED:
-    return "there is no certificate that is valid now: no client can connect";
-  case CM_STATE_GUARD:
-    return "the certificate in service is about to end and has no successor: "
-           "clients with a wrong clock cannot connect";
-  case CM_STATE_STORE_FAILED:
-    return "the state cannot be saved: no certificate can be replaced";
-  case CM_STATE_CLOCK_SUSPECT:
-    return "the wall clock jumped, and is not trusted yet";
-  case CM_STATE_NO_STANDBY:
-    return "the next certificate is not ready to take over, which is normal "
-           "for "
-           "some minutes after a start and after each swap";
-  case CM_STATE_HEALTHY:
-    break;
-  }
-  return NULL;
-}
-
 static void write_hook(text *t, const documents_hook *h) {
   text_add(t, "{\"name\":");
   text_add_json(t, h->name);
@@ -286,12 +260,11 @@ static void write_hook(text *t, const documents_hook *h) {
 
 static void write_warnings(text *t, const documents_source *source,
                            cm_manager_state state) {
-  const char *warning = warning_of(state);
   const char *comma = "";
   size_t i;
 
-  if (warning) {
-    text_add_json(t, warning);
+  if (state != CM_STATE_HEALTHY) {
+    text_add_json(t, cm_manager_state_words(cm_manager_state_name(state)));
     comma = ",";
   }
   for (i = 0; i < source->nhooks; ++i) {
