@@ -64,8 +64,8 @@ export function connect(link: string | URL, options?: ConnectOptions): Fortnight
  *
  * Of a signed set (verifyDocument()):
  * - `document-malformed`, `document-identity` (somebody else's),
- *   `document-signature`, `document-expired`; `document-older` (from a mirror:
- *   than the one that is kept); `mirror-unreachable`
+ *   `document-signature`, `document-expired`; `document-older` (than the one
+ *   that is known, or the same); `mirror-unreachable`
  * @typedef {'bad-link'|'unsupported'|'link-too-old'|'clock-wrong'|'not-reachable'
  *   |'no-connection'|'permission-denied'|'page-policy'|'refused'|'lost'|'closed'
  *   |'document-malformed'|'document-identity'|'document-signature'
@@ -199,8 +199,8 @@ export type Failure = {
  *
  * Of a signed set (verifyDocument()):
  * - `document-malformed`, `document-identity` (somebody else's),
- *   `document-signature`, `document-expired`; `document-older` (from a mirror:
- *   than the one that is kept); `mirror-unreachable`
+ *   `document-signature`, `document-expired`; `document-older` (than the one
+ *   that is known, or the same); `mirror-unreachable`
  */
 export type ErrorCode = "bad-link" | "unsupported" | "link-too-old" | "clock-wrong" | "not-reachable" | "no-connection" | "permission-denied" | "page-policy" | "refused" | "lost" | "closed" | "document-malformed" | "document-identity" | "document-signature" | "document-expired" | "document-older" | "mirror-unreachable";
 /**

@@ -59,8 +59,8 @@ const FETCH_MS = 10_000;
  *
  * Of a signed set (verifyDocument()):
  * - `document-malformed`, `document-identity` (somebody else's),
- *   `document-signature`, `document-expired`; `document-older` (from a mirror:
- *   than the one that is kept); `mirror-unreachable`
+ *   `document-signature`, `document-expired`; `document-older` (than the one
+ *   that is known, or the same); `mirror-unreachable`
  * @typedef {'bad-link'|'unsupported'|'link-too-old'|'clock-wrong'|'not-reachable'
  *   |'no-connection'|'permission-denied'|'page-policy'|'refused'|'lost'|'closed'
  *   |'document-malformed'|'document-identity'|'document-signature'
@@ -501,7 +501,8 @@ function privacyOf(/** @type {string} */ hostname) {
   const host = hostname.toLowerCase().replace(/^\[|\]$/g, '');
   if (host === 'localhost' || host.endsWith('.localhost') || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host)) return 2;
   if (/^(10|192\.168|169\.254|172\.(1[6-9]|2\d|3[01]))\.[\d.]+$/.test(host)
-    || /^f[cd][0-9a-f]{2}:/.test(host) || /^fe[89ab][0-9a-f]:/.test(host) || host.endsWith('.local')) return 1;
+    || /^f[cd][0-9a-f]{2}:/.test(host) || /^fe[89ab][0-9a-f]:/.test(host)
+    || /(^[^.:]+|\.(local|lan|internal|home\.arpa))$/.test(host)) return 1;
   return 0;
 }
 
@@ -764,8 +765,8 @@ export class FortnightTransport extends EventTarget {
   #closed = /** @type {PromiseWithResolvers<WebTransportCloseInfo>} */ (Promise.withResolvers());
   /** The next session. @type {PromiseWithResolvers<WebTransport>} */
   #next = Promise.withResolvers();
-  /** When the session that is there has gone. @type {PromiseWithResolvers<void>} */
-  #gone = Promise.withResolvers();
+  /** What waits for the session that is there. @type {Set<() => void>} */
+  #waiting = new Set();
   #abort = new AbortController();
   /** @type {WebTransportCloseInfo | null} */
   #closing = null;
@@ -958,7 +959,6 @@ export class FortnightTransport extends EventTarget {
     const { host } = new URL(/** @type {Link} */ (this.#link).url);
     this.session = session;
     this.#ever = true;
-    this.#gone = Promise.withResolvers();
     for (const name of DATAGRAM_LIMITS) {
       const value = this.#limits[name];
       if (value !== undefined) /** @type {any} */ (session.datagrams)[name] = value;
@@ -980,8 +980,26 @@ export class FortnightTransport extends EventTarget {
         this.#next = Promise.withResolvers();
         this.#next.promise.catch(() => {});
       }
-      this.#gone.resolve();
+      for (const release of this.#waiting) release();
+      this.#waiting.clear();
     }
+  }
+
+  /**
+   * |promise|, or undefined when |session| has gone before: Firefox leaves what
+   * waits for a session that was closed without an answer.
+   * @template T
+   * @param {WebTransport} session
+   * @param {Promise<T>} promise
+   * @returns {Promise<T | undefined>}
+   */
+  #during(session, promise) {
+    return new Promise((resolve, reject) => {
+      const release = () => { resolve(undefined); };
+      if (this.session === session) this.#waiting.add(release);
+      else release();
+      promise.then(resolve, reject).finally(() => { this.#waiting.delete(release); });
+    });
   }
 
   /**
@@ -1063,8 +1081,8 @@ export class FortnightTransport extends EventTarget {
     const { mirror, identity } = /** @type {Link} */ (this.#link);
     if (mirror === null || identity === null) return null;
     try {
-      await this.#take(await fetchMirror(mirror, this.#abort.signal), false);
-      return null;
+      const newer = await this.#take(await fetchMirror(mirror, this.#abort.signal), false);
+      return newer ? null : new FortnightError('document-older', 'The mirror has the set of hashes that is known already.');
     } catch (error) {
       return /** @type {FortnightError} */ (error);
     }
@@ -1075,9 +1093,9 @@ export class FortnightTransport extends EventTarget {
    * @param {boolean} live
    */
   async #take(jws, live) {
-    if (await this.#book.take(jws, live)) {
-      this.dispatchEvent(new CustomEvent('hashes', { detail: this.#book.set }));
-    }
+    const newer = await this.#book.take(jws, live);
+    if (newer) this.dispatchEvent(new CustomEvent('hashes', { detail: this.#book.set }));
+    return newer;
   }
 
   /**
@@ -1243,15 +1261,15 @@ export class FortnightTransport extends EventTarget {
             next = read(session);
           }
           try {
-            const { value, done } = await next();
-            if (!done) {
-              controller.enqueue(value);
+            const read = await this.#during(session, next());
+            if (read && !read.done) {
+              controller.enqueue(read.value);
               return;
             }
           } catch {
             // As |closed| tells.
           }
-          while (this.session === session) await this.#gone.promise;
+          await this.#during(session, new Promise(() => {}));
         }
       },
     }, { highWaterMark: 0 });
@@ -1282,7 +1300,7 @@ export class FortnightTransport extends EventTarget {
             writer = (native.writable ?? native.createWritable()).getWriter();
           }
           try {
-            await writer.write(chunk);
+            await self.#during(session, writer.write(chunk));
           } catch (error) {
             await turn();
             if (self.session === session) throw error;

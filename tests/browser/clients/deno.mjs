@@ -22,13 +22,17 @@ function findDeno() {
     `@deno/linux-${process.arch}-glibc/package.json`)), 'deno');
 }
 
-/** @returns {Promise<import('./client.mjs').Client>} */
-export async function startDeno() {
+/**
+ * @param {string} [program]
+ * @param {string[]} [options]  of Deno
+ * @returns {Promise<import('./client.mjs').Client>}
+ */
+export async function startDeno(program = PROGRAM, options = []) {
   const running = start({
     name: 'deno',
     command: findDeno(),
     args: ['run', '--quiet', '--no-config', '--no-lock', '--no-remote', '-A',
-      '--unstable-net', PROGRAM],
+      '--unstable-net', ...options, program],
     env: { DENO_NO_UPDATE_CHECK: '1' },
     // DENO_DIR follows HOME, which is the process's own folder.
   });
