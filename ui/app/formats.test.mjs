@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { age, clock, groups, hexToBase64, logLine, plain, snippet } from './formats.js';
+import { FORMS, age, clock, groups, hexToBase64, logLine, milliseconds, multiaddr, octets, plain, snippet } from './formats.js';
 
 // SHA-256("abc"), the golden vector that certmgr is held to as well.
 const HEX = 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad';
@@ -43,6 +43,48 @@ test('the snippet is JavaScript that names the URL and the hashes', async () => 
   assert.equal(Buffer.from(serverCertificateHashes[0].value).toString('hex'), HEX);
   assert.equal(Buffer.from(serverCertificateHashes[1].value).toString('hex'), '00ff');
   assert.equal(snippet({ ...PUBLISHED, url: null, hashes: [] }), '');
+});
+
+/* The golden vectors of certmgr/hashset_test.c: SHA-256 of "abc" and of nothing. */
+const EMPTY = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
+const BOTH = { ...PUBLISHED, url: 'https://localhost:4433/echo', hashes: [
+  { use: /** @type {const} */ ('active'), hex: HEX, b64url: B64URL, ...TIMES },
+  { use: /** @type {const} */ ('standby'), hex: EMPTY, b64url: '', ...TIMES }] };
+
+test('each form keeps to the golden vector, the active hash first', () => {
+  const CERTHASH = 'uEiC6eBa_jwHP6kFBQN5driIjsANho5YXepy0EP9h8gAVrQ';
+  const first = (/** @type {keyof typeof FORMS} */ form) => FORMS[form].of(BOTH).split('\n')[0];
+  assert.equal(first('hex'), HEX);
+  assert.equal(first('openssl'), 'BA:78:16:BF:8F:01:CF:EA:41:41:40:DE:5D:AE:22:23:B0:03:61:A3:96:17:7A:9C:B4:10:FF:61:F2:00:15:AD');
+  assert.equal(first('base64'), BASE64);
+  assert.equal(first('base64url'), B64URL);
+  assert.equal(first('certhash'), CERTHASH);
+  assert.equal(FORMS.hex.of(BOTH), `${HEX}\n${EMPTY}\n`);
+  assert.match(FORMS.multiaddr.of(BOTH), new RegExp(
+    `^/dns/localhost/udp/4433/quic-v1/webtransport/certhash/${CERTHASH}/certhash/uEi[A-Za-z0-9_-]{44}$`));
+  for (const { of } of Object.values(FORMS)) assert.equal(of({ ...PUBLISHED, url: null, hashes: [] }), '');
+});
+
+test('multiaddr tells names from addresses', () => {
+  const start = (/** @type {string} */ url) => multiaddr({ ...PUBLISHED, url, hashes: [] });
+  assert.equal(start('https://127.0.0.1/'), '/ip4/127.0.0.1/udp/443/quic-v1/webtransport');
+  assert.equal(start('https://[2001:db8::1]:65535/a?b=c'), '/ip6/2001:db8::1/udp/65535/quic-v1/webtransport');
+  assert.equal(start('https://1.example:1/'), '/dns/1.example/udp/1/quic-v1/webtransport');
+});
+
+test('octets', () => {
+  for (const [n, text] of /** @type {const} */ ([
+    [-1, '0 B'], [0, '0 B'], [999, '999 B'], [1000, '1.0 kB'], [9949, '9.9 kB'], [9951, '10 kB'], [999_499, '999 kB'],
+    [999_501, '1.0 MB'], [12_345_678, '12 MB'], [3e9, '3.0 GB'], [5e15, '5000 TB']])) {
+    assert.equal(octets(n), text, String(n));
+  }
+});
+
+test('milliseconds', () => {
+  for (const [us, text] of /** @type {const} */ ([
+    [0, '0.0 ms'], [312, '0.3 ms'], [9949, '9.9 ms'], [12_345, '12 ms'], [999_400, '999 ms'], [1_250_000, '1.3 s']])) {
+    assert.equal(milliseconds(us), text, String(us));
+  }
 });
 
 test('age', () => {

@@ -13,6 +13,7 @@ import { ApplianceError } from '../server/exit_codes.js';
  */
 
 const WORKER = '/server/worker.js';
+const WASM = '/fortnight.wasm';
 
 /* How long a run may take to say goodbye to its peers. */
 const STOP_TIMEOUT_MS = 5000;
@@ -29,8 +30,33 @@ export class Fortnight extends EventTarget {
   /** @type {ApplianceOptions} */
   #options = {};
 
+  /** @type {Worker|undefined} of the next run */
+  #spare;
+  /** @type {Promise<unknown>|undefined} */
+  #compiled;
+
   get state() {
     return this.#state;
+  }
+
+  /**
+   * Has at hand what a start would have to wait for: a worker with its modules,
+   * and the WebAssembly.  Chromium compiles the same octets once for all who
+   * live in one process, for as long as one of them holds on to the result.
+   */
+  prepare() {
+    this.#compiled ??= WebAssembly.compileStreaming(fetch(WASM)).catch(() => {
+      // Whoever needs it will say why.
+    });
+    if (this.#spare || this.#run) return;
+    const worker = makeWorker();
+    worker.addEventListener('error', (event) => {
+      // Not to be had now; the next start tries for itself.
+      if (this.#spare !== worker) return;
+      event.preventDefault();
+      this.#spare = undefined;
+    });
+    this.#spare = worker;
   }
 
   /** What the current run, or the last one, was started with. */
@@ -46,7 +72,9 @@ export class Fortnight extends EventTarget {
   async start(options = {}) {
     if (this.#run) throw new Error(`already ${this.#state}`);
     this.#options = { ...options };
-    const run = new Run(this.#options, (events) => {
+    const worker = this.#spare ?? makeWorker();
+    this.#spare = undefined;
+    const run = new Run(worker, this.#options, (events) => {
       if (events.some(({ type }) => type === 'ready')) this.#become('serving');
       this.dispatchEvent(new CustomEvent('events', { detail: events }));
     });
@@ -55,6 +83,7 @@ export class Fortnight extends EventTarget {
     run.ended.then(() => {
       this.#run = undefined;
       this.#become('stopped');
+      this.prepare();
     });
     return run.ready;
   }
@@ -128,10 +157,11 @@ class Run {
   #hasEnded = () => {};
 
   /**
+   * @param {Worker} worker that nobody else uses
    * @param {ApplianceOptions} options
    * @param {(events: ApplianceEvent[]) => void} onEvents
    */
-  constructor(options, onEvents) {
+  constructor(worker, options, onEvents) {
     this.#onEvents = onEvents;
     /** @type {Promise<import('../server/types.d.ts').ReadyEvent>} */
     this.ready = new Promise((resolve, reject) => {
@@ -140,7 +170,7 @@ class Run {
     });
     /** @type {Promise<void>} */
     this.ended = new Promise((resolve) => { this.#hasEnded = resolve; });
-    this.#worker = new Worker(workerUrl(), { type: 'module', name: 'fortnight' });
+    this.#worker = worker;
     this.#worker.addEventListener('message', ({ data }) => this.#receive(data));
     this.#worker.addEventListener('error', (event) => {
       event.preventDefault();
@@ -223,6 +253,8 @@ class Run {
     this.#worker.postMessage(message);
   }
 }
+
+const makeWorker = () => new Worker(workerUrl(), { type: 'module', name: 'fortnight' });
 
 /** @type {{createScriptURL(url: string): any}|undefined} */
 let policy;

@@ -21,6 +21,8 @@ const model = new Model({
 
 const draw = perFrame(() => drawPage(model));
 model.addEventListener('change', draw);
+// What the person waits for comes with the next frame, not the one after.
+model.addEventListener('ready', () => drawPage(model));
 model.addEventListener('stopped', unask);
 model.addEventListener('export', () => openBackup('export'));
 document.addEventListener('visibilitychange', () => {
@@ -28,6 +30,8 @@ document.addEventListener('visibilitychange', () => {
 });
 if (!('UDPSocket' in globalThis)) model.screen = explain('no-direct-sockets', '', {});
 drawPage(model);
+// Once the page is there to be seen.
+if (!model.screen) requestIdleCallback(() => fortnight.prepare(), { timeout: 1000 });
 
 /* What Chromium would say, known before it matters. */
 for (const name of /** @type {(keyof typeof FEATURES)[]} */ (Object.keys(FEATURES))) {

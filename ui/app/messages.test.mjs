@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { EXIT_CODES } from '../server/exit_codes.js';
-import { explain } from './messages.js';
+import { beforePrompt, explain, notPersistent, otherWindow, wrongClock } from './messages.js';
 
 test('every error has a title and a way out', () => {
   for (const code of [...Object.keys(EXIT_CODES), 'no-direct-sockets', 'unheard-of']) {
@@ -35,4 +35,29 @@ test('a busy port can be left by a button', () => {
 test('a fault tells its reason', () => {
   assert.ok(explain('internal', 'unreachable', {}).ways.includes('unreachable.'));
   assert.ok(explain('bad-option', '', {}).ways.includes('No reason was given.'));
+});
+
+test('before Chromium asks it is told what for, and how often', () => {
+  const both = beforePrompt({ 'local-network': 'prompt', 'loopback-network': 'prompt' }, false);
+  assert.match(both.title, /will ask/);
+  assert.match(both.ways[0], /local network and other apps.*each time/);
+  assert.deepEqual(both.actions.map(({ does }) => does), ['continue', 'dismiss']);
+  const one = beforePrompt({ 'local-network': 'granted', 'loopback-network': 'prompt' }, true);
+  assert.doesNotMatch(one.ways[0], /local network|each time/);
+  assert.deepEqual(one.actions, []);
+});
+
+test('a clock that is wrong is named', () => {
+  assert.match(wrongClock(new Date(2001, 0, 2, 3, 4)).ways[0], /2 January 2001/);
+});
+
+test('the other window: what it does, and what to do', () => {
+  assert.match(otherWindow({ serving: true, url: 'https://a:1/echo' }).ways[0], /https:\/\/a:1\/echo/);
+  assert.match(otherWindow({ serving: true }).ways.join(' '), /sessions are closed/);
+  assert.doesNotMatch(otherWindow(undefined).ways.join(' '), /sessions are closed/);
+  assert.match(otherWindow(undefined, 'unanswered').title, /does not answer/);
+});
+
+test('what may be deleted can be exported', () => {
+  assert.equal(notPersistent().actions[0].does, 'export');
 });

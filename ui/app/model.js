@@ -349,6 +349,7 @@ export class Model extends EventTarget {
           break;
       }
     }
+    if (events.some(({ type }) => type === 'ready')) this.dispatchEvent(new Event('ready'));
     this.changed();
   }
 

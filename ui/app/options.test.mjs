@@ -11,7 +11,7 @@ test('addressVersion', () => {
   }
 });
 
-/** @param {{address: string, port: string, hosts: string, mirror?: string, publish?: string}} fields */
+/** @param {{address: string, port: string, hosts: string, path?: string, origins?: string}} fields */
 const parse = (fields) => parseFields({ path: '', profile: '', origins: '', mirror: '', publish: '', ...fields });
 
 test('isPort takes 0 and what Direct Sockets bind', () => {
@@ -64,7 +64,9 @@ test('parseFields has an error for each bad field, and for no other', () => {
   for (const [name, value] of /** @type {const} */ ([
     ['address', 'localhost'], ['address', ''], ['port', ''], ['port', '80'], ['port', '70000'],
     ['hosts', 'ok, not/ok'], ['hosts', '-'], ['mirror', 'http://a/'], ['mirror', 'https://a/#b'],
-    ['publish', 'a.example/x']])) {
+    ['publish', 'a.example/x'], ['path', 'echo'], ['path', '/a#b'], ['origins', 'example.org'],
+    ['origins', 'https://ok.example, https://a/b'], ['origins', 'https://a:443'],
+    ['origins', Array.from({ length: 33 }, (_, i) => `https://${i}.example`).join(' ')]])) {
     assert.deepEqual(Object.keys(parse({ ...good, [name]: value }).errors), [name], `${name}: ${value}`);
   }
 });
@@ -74,6 +76,15 @@ test('what is left open is left out', () => {
   assert.deepEqual(parseFields(good).options,
     { address: '::1', port: 0, profile: 'short', mirror: 'https://a.example/x' });
   assert.match(hints(parseFields(good)).profile, /7 days/);
+});
+
+test('origins and path', () => {
+  const { options, errors } = parse({ address: '::1', port: '0', hosts: '', path: '/room?name=x',
+    origins: 'https://Example.org/, isolated-app://abc http://localhost:8000' });
+  assert.deepEqual(errors, {});
+  assert.deepEqual(options.origins, ['https://example.org', 'isolated-app://abc', 'http://localhost:8000']);
+  assert.equal(options.path, '/room?name=x');
+  assert.match(hints({ options, errors }).path, /^Room/);
 });
 
 test('hints warn of a link that others cannot use', () => {

@@ -8,12 +8,15 @@ import { byId } from './dom.js';
 /* Light modules around it: ISO/IEC 18004, 9.1. */
 const QUIET = 4;
 
+let last = { text: '', size: 0, path: '' };
+
 /**
  * @param {string} text
  * @returns {{size: number, path: string}} the dark modules, each row's runs as
  *     one stroke of width 1
  */
 export function modules(text) {
+  if (last.text === text) return last;
   const { data, size } = encode(text, { ecc: 'L', border: QUIET });
   let path = '';
   data.forEach((row, y) => {
@@ -24,7 +27,8 @@ export function modules(text) {
       path += `M${from} ${y}h${x + 1 - from}v1H${from}z`;
     }
   });
-  return { size, path };
+  last = { text, size, path };
+  return last;
 }
 
 /**
