@@ -12,6 +12,7 @@
 #include "certmgr/store.h"
 #include "directsockets/directsockets.h"
 #include "server/host.h"
+#include "server/script_web.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,6 +51,7 @@ typedef struct host {
   udp_socket *socket;
   cm_store *store;          /* NULL: nothing is kept */
   cm_journal_file *journal; /* NULL: there is none */
+  script *script;           /* NULL: JavaScript serves nothing */
   int journal_failed;
   int announced;
   const char *address;
@@ -207,23 +209,38 @@ static void announce(host *h) {
   cJSON_AddItemToArray(h->events, event);
 }
 
+/* When the next turn is due. */
+static uint64_t deadline_of(const host *h) {
+  uint64_t deadline = appliance_deadline(h->appliance);
+  uint64_t own = h->script ? script_deadline(h->script) : UINT64_MAX;
+
+  return own < deadline ? own : deadline;
+}
+
 static int loop(host *h) {
   appliance_time t;
   int rv;
 
   for (;;) {
     take_commands(h);
+    if (h->script) {
+      script_web_take(h->script);
+      host_now(&t);
+      script_expire(h->script, t.mono);
+    }
     rv = host_turn(h->appliance, h->socket, &t);
     announce(h);
     hand_out(h);
+    if (h->script) {
+      script_web_emit(h->script);
+    }
     if (rv < 0) {
       return rv;
     }
     if (appliance_is_stopping(h->appliance)) {
       break;
     }
-    ds_wait(rv == 1 ? 0
-                    : milliseconds_until(appliance_deadline(h->appliance), &t));
+    ds_wait(rv == 1 ? 0 : milliseconds_until(deadline_of(h), &t));
   }
   /* What closes the connections is in the ring; let it leave. */
   if (udp_send_pending(h->socket)) {
@@ -318,6 +335,28 @@ static int read_admission(host *h, const cJSON *options,
   /* An empty list is nobody. */
   origins[n] = NULL;
   config->origins = origins;
+  return 0;
+}
+
+/* The paths that JavaScript serves.  A host_exit. */
+static int open_script(host *h, const cJSON *options,
+                       appliance_config *config) {
+  const cJSON *paths = cJSON_GetObjectItemCaseSensitive(options, "paths");
+  int rv;
+
+  if (!paths) {
+    return 0;
+  }
+  rv = script_web_new(&h->script, paths);
+  if (rv == QUIC_ERR_STATE) {
+    return fail_because(h, CM_ERR_INVALID,
+                        "paths is a list of at most 32 that begin with \"/\", "
+                        "such as /chat, or /files/* for all that begin so");
+  }
+  if (rv != 0) {
+    return fail(h, rv);
+  }
+  config->napps = script_apps(h->script, &config->apps);
   return 0;
 }
 
@@ -433,6 +472,9 @@ static int serve(host *h, const cJSON *options) {
   if (rv == 0) {
     rv = read_admission(h, options, &config, origins);
   }
+  if (rv == 0) {
+    rv = open_script(h, options, &config);
+  }
   if (rv != 0) {
     goto fail_names;
   }
@@ -452,6 +494,7 @@ static int serve(host *h, const cJSON *options) {
   close_state(h);
   udp_close(h->socket);
 fail_names:
+  script_free(h->script);
   if (names != defaults) {
     free(names);
   }
@@ -460,10 +503,10 @@ fail_names:
 
 /*
  * Serves until it is told to stop.  |options_json|: {"address", "port",
- * "hosts", "path", "profile", "mirror", "ephemeral", "origins", "retry"} and
- * the members of host_limits, all optional.  Unless it is ephemeral, the state
- * is in Module.fortnightStore (libstore_web.js).
- * Returns a host_exit.
+ * "hosts", "path", "profile", "mirror", "ephemeral", "origins", "retry",
+ * "paths"} and the members of host_limits, all optional.  Unless it is
+ * ephemeral, the state is in Module.fortnightStore (libstore_web.js). Returns a
+ * host_exit.
  */
 int fortnight_run(const char *options_json) {
   cJSON *options = cJSON_Parse(options_json);

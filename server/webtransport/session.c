@@ -76,6 +76,10 @@ static void end_session(wt_session *session, wt_closed_by by, uint32_t code,
     quic_conn_let_idle(wt->conn);
   }
   session->request->session = NULL;
+  session->end = by;
+  session->end_code = code;
+  session->end_reason = reason;
+  session->end_reason_len = len;
 
   if (session->pending) {
     /* Nobody but the application knows of it. */
@@ -584,6 +588,14 @@ const char *wt_session_field(const wt_session *session, size_t i,
 
 void wt_session_remote(const wt_session *session, udp_address *remote) {
   quic_conn_remote(session->wt->conn, remote);
+}
+
+wt_closed_by wt_session_end(const wt_session *session, uint32_t *pcode,
+                            const uint8_t **preason, size_t *plen) {
+  *pcode = session->end_code;
+  *preason = session->end_reason;
+  *plen = session->end_reason_len;
+  return session->end;
 }
 
 quic_conn *wt_session_conn(wt_session *session) { return session->wt->conn; }

@@ -8,6 +8,7 @@
 #define SERVER_WEBTRANSPORT_SESSION_H
 
 #include "server/quic/conn.h"
+#include "server/webtransport/service.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -33,6 +34,11 @@ const char *wt_session_field(const wt_session *session, size_t i,
                              const char **pvalue);
 void wt_session_remote(const wt_session *session, udp_address *remote);
 quic_conn *wt_session_conn(wt_session *session);
+
+/* In on_session_closed() alone: how it ended, with the code and the reason of
+   the CLOSE capsule, UTF-8 of |*plen| octets. */
+wt_closed_by wt_session_end(const wt_session *session, uint32_t *pcode,
+                            const uint8_t **preason, size_t *plen);
 
 /* The application's own. */
 void wt_session_set_user(wt_session *session, void *user);

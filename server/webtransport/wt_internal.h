@@ -45,7 +45,11 @@ struct wt_session {
   const char *protocol; /* among those of |app|, or |chosen|; NULL: none */
   char *chosen;         /* our copy, or NULL */
   int pending;          /* the application has not answered yet */
-  int draining;         /* DRAIN was sent */
+  wt_closed_by end;
+  uint32_t end_code;
+  const uint8_t *end_reason;
+  size_t end_reason_len;
+  int draining; /* DRAIN was sent */
   wt_session *next;
   wt_stream *streams;
   wt_capsule_parser capsules;
