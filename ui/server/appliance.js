@@ -43,10 +43,13 @@ export class NoStoreError extends Error {
  * @param {(events: ApplianceEvent[]) => void} [init.onEvents]
  *     gets each batch; replies are not among them.  What it throws is
  *     reported and does not reach the appliance.
+ * @param {(message: import('./types.d.ts').BatchMessage) => void} [init.onBatch]
+ *     gets the records of sessions (records.js), if options.paths claims any
  * @param {Partial<import('./types.d.ts').FortnightModuleOptions>} [init.moduleOptions]
  * @returns {import('./types.d.ts').Appliance}
  */
-export function startAppliance({ createModule, options, openStore, onEvents, moduleOptions }) {
+export function startAppliance({ createModule, options, openStore, onEvents, onBatch, moduleOptions }) {
+  const batches = new Batches(onBatch ?? (() => {}), () => module?.dsWake());
   /** @type {string[]} */
   const queue = [];
   /** @type {Map<number, {resolve: (reply: any) => void, reject: (error: Error) => void}>} */
@@ -148,6 +151,7 @@ export function startAppliance({ createModule, options, openStore, onEvents, mod
       store = await open();
       module = await createModule({
         ...moduleOptions, onFortnightEvents: receive, fortnightCommands: queue, fortnightStore: store,
+        ...batches.moduleOptions,
       });
       const code = await module.ccall('fortnight_run', 'number', ['string'],
         [JSON.stringify({ ...options, ephemeral: !store })], { async: true });
@@ -186,6 +190,7 @@ export function startAppliance({ createModule, options, openStore, onEvents, mod
     ready: /** @type {Promise<ReadyEvent>} */ (ready.promise),
     exited: exited.promise,
     command: send,
+    batch: (message) => batches.receive(message),
     stop() {
       // The exit is the answer: a reply to `stop` may or may not come before.
       stopping ??= exited.promise.then(() => {});
@@ -193,6 +198,68 @@ export function startAppliance({ createModule, options, openStore, onEvents, mod
       return stopping;
     },
   };
+}
+
+/* Batches that the application may have before it; while it has, what happens
+   is gathered, so that a busy page gets few large ones. */
+const IN_FLIGHT_MAX = 2;
+
+/**
+ * The ways of records in and out of the WASM.  Each batch is acknowledged with
+ * the next message the other way.
+ */
+class Batches {
+  /** @type {Uint8Array[]} what the WASM has not taken yet */
+  #waiting = [];
+  #onBatch;
+  #wake;
+  #inFlight = 0;
+  /** The WASM has one, and was told to wait. */
+  #wanted = false;
+  #taken = 0;
+
+  /**
+   * @param {(message: import('./types.d.ts').BatchMessage) => void} onBatch
+   * @param {() => void} wake
+   */
+  constructor(onBatch, wake) {
+    this.#onBatch = onBatch;
+    this.#wake = wake;
+  }
+
+  /** @returns {Partial<import('./types.d.ts').FortnightModuleOptions>} */
+  get moduleOptions() {
+    return {
+      fortnightBatches: this.#waiting,
+      onFortnightBatchTaken: () => {
+        // Told when the WASM suspends, if not before with a batch.
+        if (this.#taken++ === 0) queueMicrotask(() => this.#send(undefined));
+      },
+      fortnightRoom: () => {
+        this.#wanted = this.#inFlight >= IN_FLIGHT_MAX;
+        return !this.#wanted;
+      },
+      onFortnightBatch: (data) => {
+        this.#inFlight++;
+        this.#send(data);
+      },
+    };
+  }
+
+  /** @param {import('./types.d.ts').BatchMessage} message */
+  receive({ data, taken }) {
+    this.#inFlight -= taken;
+    if (data) this.#waiting.push(data instanceof Uint8Array ? data : new Uint8Array(data));
+    if (data || (this.#wanted && this.#inFlight < IN_FLIGHT_MAX)) this.#wake();
+  }
+
+  /** @param {ArrayBuffer|undefined} data */
+  #send(data) {
+    if (!data && this.#taken === 0) return;
+    const taken = this.#taken;
+    this.#taken = 0;
+    this.#onBatch({ type: 'batch', data, taken });
+  }
 }
 
 /**

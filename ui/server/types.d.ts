@@ -20,6 +20,9 @@ export interface ApplianceOptions {
   mirror?: string;
   /** An https URL to which each new signed hash set is PUT (the worker does). */
   publish?: string;
+  /** The paths whose sessions the application serves, over a port: "/chat", or
+      "/files/*" for all that begin so and nobody serves by name. */
+  paths?: string[];
   /** Keeps nothing: a new identity at each start. */
   ephemeral?: boolean;
   /** Whose pages may have sessions; everybody's if it is left out. */
@@ -196,6 +199,12 @@ export interface FortnightModuleOptions {
   onFortnightEvents: (events: ApplianceEvent[]) => void;
   fortnightCommands: string[];
   fortnightStore?: FortnightStore;
+  /** Records for the WASM, which takes them from the front. */
+  fortnightBatches?: Uint8Array[];
+  onFortnightBatchTaken?: () => void;
+  /** Whether onFortnightBatch() may be called. */
+  fortnightRoom?: () => boolean;
+  onFortnightBatch?: (data: ArrayBuffer) => void;
   print?: (text: string) => void;
   printErr?: (text: string) => void;
   locateFile?: (name: string) => string;
@@ -210,20 +219,31 @@ export interface Appliance {
   ready: Promise<ReadyEvent>;
   /** The reply; rejected if the command fails or the appliance is gone. */
   command(command: Command): Promise<any>;
+  /** Records of the sessions that the application serves. */
+  batch(message: BatchMessage): void;
   /** Stops it; resolved when it has stopped. */
   stop(): Promise<void>;
   /** The exit code; never rejected. */
   exited: Promise<number>;
 }
 
-/** From the page to its worker. */
+/**
+ * Records, either way (records.js); |data| is transferred.  |taken| counts the
+ * batches of the other side that were taken since the last such message: of
+ * each side there are at most two on their way.
+ */
+export type BatchMessage = { type: 'batch'; data?: ArrayBuffer | Uint8Array; taken: number };
+
+/** From the page to its worker.  |module|: where the WASM's JavaScript is. */
 export type ToWorker =
-  | { type: 'start'; options: ApplianceOptions }
+  | BatchMessage
+  | { type: 'start'; options: ApplianceOptions; module?: string }
   | { type: 'command'; id: number; command: Command }
   | { type: 'stop' };
 
 /** From the worker to its page: one 'events' message per batch. */
 export type FromWorker =
+  | BatchMessage
   | { type: 'events'; events: ApplianceEvent[] }
   | { type: 'reply'; id: number; reply: any }
   | { type: 'refused'; id: number; text: string }

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * The application's end of a port (port.js): commands and events one by one,
+ * records in batches.
+ *
+ * What is asked is gathered until the event loop turns, and sent in one
+ * message, as long as no more than two are on their way; so however much is
+ * written, there are few messages, and they are large when there is much.
+ */
+import { ApplianceError } from './exit_codes.js';
+import { Batch, forEachRecord } from './records.js';
+
+/* Batches that the appliance may have before it. */
+const IN_FLIGHT_MAX = 2;
+
+/* A batch that is this long does not wait for more. */
+const LARGE = 64 * 1024;
+
+/**
+ * Runs |task| in a task of its own, as soon as the event loop can.
+ * @type {(task: () => void) => void}
+ */
+const hop = typeof setImmediate === 'function' ? setImmediate : (() => {
+  /** @type {(() => void)[]} */
+  const tasks = [];
+  /** @type {MessageChannel|undefined} */
+  let channel;
+  return (task) => {
+    if (!channel) {
+      channel = new MessageChannel();
+      channel.port1.onmessage = () => tasks.shift()?.();
+    }
+    tasks.push(task);
+    channel.port2.postMessage(0);
+  };
+})();
+
+/**
+ * @typedef {object} Endpoint a Worker of worker.js, or a MessagePort to port.js
+ * @property {(message: any, transfer?: any[]) => void} postMessage
+ * @property {(type: any, listener: (event: any) => void) => void} addEventListener
+ * @property {() => void} [start]
+ * @property {() => void} [terminate]
+ * @property {() => void} [close]
+ *
+ * @typedef {object} LinkInit
+ * @property {(event: import('./types.d.ts').ApplianceEvent) => void} onEvent
+ * @property {(type: number, flags: number, handle: number, value: number, octets: Uint8Array<ArrayBuffer>) => void} onRecord
+ * @property {(why: ApplianceError|undefined) => void} onEnd it has stopped; |why| if nobody asked it to
+ */
+
+export class Link {
+  #endpoint;
+  #init;
+  #batch = new Batch();
+  #inFlight = 0;
+  #taken = 0;
+  #hopping = false;
+  /** @type {Set<() => void>} */
+  #beforeFlush = new Set();
+  /** @type {Map<number, {resolve: (reply: any) => void, reject: (error: Error) => void}>} */
+  #pending = new Map();
+  #lastId = 0;
+  #over = false;
+  /** @type {ApplianceError|undefined} */
+  #failure;
+
+  /**
+   * @param {Endpoint} endpoint
+   * @param {LinkInit} init
+   */
+  constructor(endpoint, init) {
+    this.#endpoint = endpoint;
+    this.#init = init;
+    endpoint.addEventListener('message', ({ data }) => this.#receive(data));
+    endpoint.addEventListener('error', (/** @type {any} */ event) => {
+      event.preventDefault?.();
+      this.#failure ??= new ApplianceError('internal', event.message || 'the worker could not be loaded');
+      this.end();
+    });
+    endpoint.start?.();
+  }
+
+  /**
+   * @param {import('./types.d.ts').ApplianceOptions} options
+   * @param {string} [module]
+   */
+  start(options, module) {
+    this.#endpoint.postMessage({ type: 'start', options, module });
+  }
+
+  /**
+   * @param {import('./types.d.ts').Command} command
+   * @returns {Promise<any>} the reply
+   */
+  command(command) {
+    if (this.#over) return Promise.reject(this.#failure ?? new Error('the server has stopped'));
+    const id = ++this.#lastId;
+    return new Promise((resolve, reject) => {
+      this.#pending.set(id, { resolve, reject });
+      this.#endpoint.postMessage({ type: 'command', id, command });
+    });
+  }
+
+  stop() {
+    if (!this.#over) this.#endpoint.postMessage({ type: 'stop' });
+  }
+
+  /** Nothing comes of it any more. */
+  end() {
+    if (this.#over) return;
+    this.#over = true;
+    this.#endpoint.terminate?.();
+    this.#endpoint.close?.();
+    const why = this.#failure ?? new Error('the server has stopped');
+    for (const { reject } of this.#pending.values()) reject(why);
+    this.#pending.clear();
+    this.#init.onEnd(this.#failure);
+  }
+
+  /**
+   * A record for the appliance; records.js tells of the arguments.
+   * @param {number} type
+   * @param {number} flags
+   * @param {number} handle
+   * @param {number} [value]
+   * @param {Uint8Array} [octets] copied
+   */
+  ask(type, flags, handle, value, octets) {
+    if (this.#over) return;
+    this.#batch.add(type, flags, handle, value, octets);
+    if (this.#batch.length >= LARGE && this.#inFlight < IN_FLIGHT_MAX) this.#flush();
+    else this.#flushSoon();
+  }
+
+  /** @param {() => void} task called once, before the next batch is sent */
+  beforeFlush(task) {
+    this.#beforeFlush.add(task);
+    this.#flushSoon();
+  }
+
+  #flushSoon() {
+    if (this.#hopping) return;
+    this.#hopping = true;
+    hop(() => {
+      this.#hopping = false;
+      this.#flush();
+    });
+  }
+
+  #flush() {
+    if (this.#over) return;
+    if (this.#inFlight < IN_FLIGHT_MAX) {
+      const tasks = [...this.#beforeFlush];
+      this.#beforeFlush.clear();
+      for (const task of tasks) task();
+    }
+    const data = this.#inFlight < IN_FLIGHT_MAX && this.#batch.length > 0 ? this.#batch.take() : undefined;
+    if (!data && this.#taken === 0) return;
+    if (data) this.#inFlight++;
+    const taken = this.#taken;
+    this.#taken = 0;
+    this.#endpoint.postMessage({ type: 'batch', data, taken }, data ? [data.buffer] : []);
+  }
+
+  /** @param {import('./types.d.ts').FromWorker} message */
+  #receive(message) {
+    if (this.#over) return;
+    switch (message.type) {
+      case 'batch':
+        this.#inFlight -= message.taken;
+        if (message.data) {
+          this.#taken++;
+          forEachRecord(/** @type {ArrayBuffer} */ (message.data), this.#init.onRecord);
+        }
+        this.#flushSoon();
+        break;
+      case 'events':
+        for (const event of message.events) {
+          if (event.type === 'error') this.#failure = new ApplianceError(event.code, event.text);
+          this.#init.onEvent(event);
+        }
+        break;
+      case 'reply':
+        this.#pending.get(message.id)?.resolve(message.reply);
+        this.#pending.delete(message.id);
+        break;
+      case 'refused':
+        this.#pending.get(message.id)?.reject(new Error(message.text));
+        this.#pending.delete(message.id);
+        break;
+      case 'exited':
+        this.end();
+        break;
+    }
+  }
+}
