@@ -170,7 +170,7 @@ $(LIBSIM): $(call objects,$(SIM)) $(MEMBERS)
 
 needs := $(LIB) $(THIRD_PARTY) $(LINK_FLAGS)
 link = @echo "  LINK  $@" && $(LD) $(LDFLAGS_$(VARIANT)) $(1) -o $@ \
-  $(filter %.o %.a,$^) $(LDLIBS_$(VARIANT))
+  $(filter %.o %.a,$^) $(LIB) $(LDLIBS_$(VARIANT))
 
 ifeq ($(VARIANT),wasm)
 

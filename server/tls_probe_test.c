@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #define NOT_BEFORE INT64_C(1795300000)
+#define MINTS 40
 
 static cm_certificate certificates[2];
 static sim_random source;
@@ -99,6 +100,28 @@ static void test_proves(void **state) {
     tls_context_unref(context);
   }
   assert_int_equal(memory.live, before);
+}
+
+/* What P-256 leaves in the registers, X25519 must not take up. */
+static void test_after_each_mint(void **state) {
+  static const char *const hosts[] = {"localhost"};
+  tls_config config = {.alpn = "h3"};
+  int i;
+
+  (void)state;
+  for (i = 0; i < MINTS; ++i) {
+    cm_certificate certificate;
+    tls_context *context;
+
+    assert_int_equal(cm_x509_mint(&certificate, hosts, 1, NOT_BEFORE,
+                                  NOT_BEFORE + CM_VALIDITY_MAX,
+                                  &random_of_test),
+                     0);
+    assert_int_equal(tls_context_new(&context, &certificate, &config), 0);
+    assert_int_equal(tls_context_probe(context, certificate.sha256), 0);
+    tls_context_unref(context);
+    cm_certificate_wipe(&certificate);
+  }
 }
 
 static void test_other_certificate(void **state) {
@@ -234,6 +257,7 @@ static void test_each_allocation_of_new(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_proves),
+      cmocka_unit_test(test_after_each_mint),
       cmocka_unit_test(test_other_certificate),
       cmocka_unit_test(test_other_key),
       cmocka_unit_test(test_no_common_cipher),

@@ -37,6 +37,8 @@
 
 /* Algorithms. */
 #define HAVE_AESGCM
+/* Else the EVP layer copies each packet to a buffer of its own first. */
+#define WOLFSSL_AESGCM_STREAM
 #define HAVE_AES_ECB /* header protection */
 #define WOLFSSL_AES_COUNTER
 #define WOLFSSL_AES_DIRECT
@@ -50,6 +52,12 @@
 #define ECC_SHAMIR
 #define ECC_TIMING_RESISTANT
 #define HAVE_CURVE25519
+/*
+ * Else X25519 keys are made with a table of Ed25519's, and on x86-64 with AVX2
+ * its fe_cmov_table_avx2 takes over what the upper half of YMM9 happens to
+ * hold: after a P-256 operation every second key was wrong.
+ */
+#define WOLFSSL_CURVE25519_NOT_USE_ED25519
 #define HAVE_FFDHE_2048
 #define HAVE_DH_DEFAULT_PARAMS
 #define WC_RSA_BLINDING
@@ -59,7 +67,6 @@
 #define WOLFSSL_SHA224
 #define WOLFSSL_SHA384
 #define WOLFSSL_SHA512
-#define HAVE_HASHDRBG
 #define NO_DSA
 #define NO_RC4
 #define NO_MD4
@@ -88,6 +95,18 @@
 #define HAVE_LIMITS_H 1
 #define NO_WRITE_TEMP_FILES
 
+/*
+ * All randomness straight from the system (certmgr/random_posix.c and
+ * random_web.c).  A generator of wolfSSL's own would be seeded, and tested,
+ * several times for each handshake: its EVP layer makes one for each key that
+ * HKDF derives.
+ */
+#ifndef __ASSEMBLER__
+extern int cm_seed(unsigned char *out, unsigned int len);
+#endif
+#define CUSTOM_RAND_GENERATE_BLOCK cm_seed
+#define CUSTOM_RAND_GENERATE_SEED cm_seed
+
 /* tls13.c calls gettimeofday() and does not include this on every path. */
 #ifndef __ASSEMBLER__
 #include <sys/time.h>
@@ -102,10 +121,6 @@
 #define NO_FILESYSTEM
 #define SINGLE_THREADED
 #define SP_WORD_SIZE 32 /* 64 is slower on wasm32 */
-
-/* certmgr/random_web.c */
-extern int cm_seed(unsigned char *out, unsigned int len);
-#define CUSTOM_RAND_GENERATE_SEED cm_seed
 
 #else /* native */
 
