@@ -27,7 +27,8 @@ Serves WebTransport from the WebAssembly appliance on Node.  Once it serves it
 prints one line on standard output: "ready " and a JSON object with url, link,
 hashes, identity, pid, control and state_folder.  Ctrl-C stops it; again, at once.
 
-  --listen ADDRESS   the address to bind (default 127.0.0.1; :: is all networks)
+  --listen ADDRESS   the address to bind (default 127.0.0.1; :: is all networks),
+                     with a port if you like, such as [::1]:4433
   --port N           the UDP port, 1024 to 65535; 0 is any free one (default 4433)
   --host NAME        a name or address for the certificate; may be repeated, and
                      the first is the link's (default: chosen by the appliance)
@@ -72,7 +73,7 @@ const say = (text) => process.stderr.write(`${text}\n`);
 /** @param {string[]} args */
 function parseOptions(args) {
   return parseArgs({ args, options: {
-    listen: { type: 'string', default: '127.0.0.1' },
+    listen: { type: 'string', multiple: true },
     port: { type: 'string', default: '4433' },
     host: { type: 'string', multiple: true },
     state: { type: 'string' },
@@ -96,6 +97,20 @@ function parseOptions(args) {
   } });
 }
 
+/**
+ * Takes a port that is written behind the address apart.
+ * @param {string[]} listens
+ * @param {string} port
+ */
+function placeOf(listens, port) {
+  if (listens.length > 1) {
+    throw new ApplianceError('bad-option',
+      '--listen was given more than once, and there is one socket here: :: is every network, and fortnight serve takes several');
+  }
+  const [, ipv4, ipv6, own] = /^(?:([^:[]*)|\[([^\]]*)\])(?::(.*))?$/.exec(listens[0]) ?? [];
+  return { address: ipv4 ?? ipv6 ?? listens[0], port: own ?? port };
+}
+
 /** @param {string[]} args */
 function parse(args) {
   /** @type {ReturnType<typeof parseOptions>['values']} */
@@ -105,8 +120,9 @@ function parse(args) {
   } catch (error) {
     throw new ApplianceError('bad-option', /** @type {Error} */ (error).message.split('\n')[0]);
   }
-  if (!isPort(values.port)) {
-    throw new ApplianceError('bad-option', `--port ${values.port}: give ${PORT_MIN} to 65535, or 0`);
+  const place = placeOf(values.listen ?? ['127.0.0.1'], values.port);
+  if (!isPort(place.port)) {
+    throw new ApplianceError('bad-option', `--port ${place.port}: give ${PORT_MIN} to 65535, or 0`);
   }
   if (values.ephemeral && values.state !== undefined) {
     throw new ApplianceError('bad-option', '--ephemeral keeps nothing: it takes no --state');
@@ -120,7 +136,7 @@ function parse(args) {
   if (values['retry-above'] !== undefined && (values.retry ?? 'busy') !== 'busy') {
     throw new ApplianceError('bad-option', '--retry-above says when it is busy: it goes with --retry busy');
   }
-  return values;
+  return { ...values, ...place };
 }
 
 /**
@@ -129,7 +145,7 @@ function parse(args) {
  */
 function optionsOf(values) {
   /** @type {ApplianceOptions} */
-  const options = { address: values.listen, port: Number(values.port), drain: DRAIN };
+  const options = { address: values.address, port: Number(values.port), drain: DRAIN };
   if (values.host) options.hosts = values.host;
   if (values.path !== undefined) options.path = values.path;
   if (values.profile !== undefined) options.profile = values.profile;

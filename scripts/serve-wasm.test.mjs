@@ -12,6 +12,7 @@ import { createInterface } from 'node:readline';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { IMPORT, makeClock } from '../tests/clock/clock.mjs';
+import { control, homes, startProgram } from '../tests/program.mjs';
 
 const PROGRAM = fileURLToPath(new URL('serve-wasm.mjs', import.meta.url));
 const NATIVE = fileURLToPath(new URL('../build/native/fortnight', import.meta.url));
@@ -31,61 +32,13 @@ const run = (t, ...args) => start(t, process.execPath, [PROGRAM, ...args]);
  * @param {string[]} args
  * @param {Record<string, string>} [env]
  */
-function start(t, command, args, env = {}) {
-  const child = spawn(command, args, {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, XDG_RUNTIME_DIR: scratch, XDG_STATE_HOME: scratch, STATE_DIRECTORY: '', ...env },
-  });
-  t.after(() => child.kill('SIGKILL'));
-  /** @type {string[]} */
-  const errors = [];
-  const log = createInterface({ input: child.stderr }).on('line', (line) => errors.push(line));
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const closed = once(child, 'close');
-  return {
-    child,
-    errors,
-    /**
-     * The first line that |pattern| is found in, once it is there.
-     * @param {RegExp} pattern
-     * @returns {Promise<string>}
-     */
-    async logged(pattern) {
-      let line;
-      while (!(line = errors.find((line) => pattern.test(line)))) await once(log, 'line');
-      return line;
-    },
-    /** Its exit code, once all that it wrote is read. */
-    exit: async () => (await closed)[0],
-    /** The ready line's object. */
-    ready: async () => {
-      const { value, done } = await lines.next();
-      assert.ok(!done, `it ended: ${errors.join(' ')}`);
-      assert.match(value, /^ready \{.*\}$/);
-      return JSON.parse(value.slice('ready '.length));
-    },
-  };
-}
+const start = (t, command, args, env) => startProgram(t, command, args, { ...homes(scratch), ...env });
 
 /**
  * What it says on its standard error, but for the log.
  * @param {{errors: string[]}} program
  */
 const complaints = ({ errors }) => errors.filter((line) => !/^(debug|info): /.test(line));
-
-/**
- * @param {string} path
- * @param {object} command
- */
-async function control(path, command) {
-  const client = connect(path);
-  client.write(`${JSON.stringify(command)}\n`);
-  for await (const line of createInterface({ input: client })) {
-    client.destroy();
-    return JSON.parse(line);
-  }
-  throw new Error('no answer');
-}
 
 test('it says what it serves, swaps, and stops on SIGTERM', { timeout: 20_000 }, async (t) => {
   const program = run(t, '--port', '0', '--ephemeral');
@@ -271,6 +224,9 @@ for (const [code, ...args] of /** @type {[number, ...string[]][]} */ ([
   [2, '--port', '80'],
   [2, '--port', '65536'],
   [2, '--listen', 'nonsense', '--port', '0'],
+  [2, '--listen', '127.0.0.1', '--listen', '::1', '--port', '0'],
+  [2, '--listen', '127.0.0.1:80'],
+  [2, '--listen', '[::1]:x'],
   [2, '--host', 'a/b', '--port', '0'],
   [5, '--listen', '203.0.113.9', '--port', '0'],
   [2, '--profile', 'standby=1y', '--ephemeral', '--port', '0'],

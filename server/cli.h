@@ -72,8 +72,9 @@ typedef struct cli_options {
   cli_command command;
   int help; /* Of |command|. */
   /* serve */
-  const char *address;
-  uint16_t port;
+  host_listen listens[UDP_ADDRESSES_MAX]; /* at least one */
+  size_t nlistens;
+  uint16_t port; /* of those that name none */
   const char *hosts[CLI_HOSTS_MAX];
   size_t nhosts;
   const char *path;

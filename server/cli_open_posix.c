@@ -58,7 +58,7 @@ int serve_fail(const serve_host *h, int error) {
   if (h->store && host_exit_code(error) == HOST_EXIT_STATE) {
     return refuse_state(error, h->store->message);
   }
-  host_explain(why, sizeof(why), error, h->options->address, h->port);
+  host_explain(why, sizeof(why), error, h->address, h->port);
   cli_complain("%s", why);
   return (int)host_exit_code(error);
 }
@@ -82,17 +82,21 @@ static int open_key_log(serve_host *h, const char *path) {
 }
 
 static int open_socket(serve_host *h) {
-  udp_options udp;
-  int rv;
+  const cli_options *o = h->options;
+  size_t i;
 
-  udp.address = h->options->address;
-  udp.port = h->options->port;
-  h->port = udp.port;
-  rv = udp_open(&h->socket, &udp);
-  if (rv != 0) {
-    return serve_fail(h, rv);
+  for (i = 0; i < o->nlistens; ++i) {
+    const udp_options udp = {o->listens[i].address, o->listens[i].port};
+    int rv = i == 0 ? udp_open(&h->socket, &udp) : udp_add(h->socket, &udp);
+
+    if (rv != 0) {
+      h->address = udp.address;
+      h->port = udp.port;
+      return serve_fail(h, rv);
+    }
   }
-  h->port = host_port(udp_local_address(h->socket));
+  h->address = o->listens[0].address;
+  h->port = host_port(udp_local_address(h->socket, 0));
   return 0;
 }
 

@@ -200,6 +200,49 @@ static int add_origin(const parser *p, const char *value) {
   return 0;
 }
 
+static int add_listen(const parser *p, const char *value) {
+  cli_options *o = p->o;
+
+  if (o->nlistens == UDP_ADDRESSES_MAX) {
+    return refuse(p, "--listen was given more than %d times",
+                  UDP_ADDRESSES_MAX);
+  }
+  if (host_listen_parse(&o->listens[o->nlistens], value) != 0) {
+    return refuse(p, "--listen takes a literal address, and a port if you "
+                     "like, such as 127.0.0.1, ::, 192.0.2.1:443 or "
+                     "[2001:db8::1]:443");
+  }
+  ++o->nlistens;
+  return 0;
+}
+
+/* Where --listen left something open. */
+static int complete_listens(const parser *p) {
+  cli_options *o = p->o;
+  size_t i, k;
+
+  if (o->nlistens == 0 && add_listen(p, HOST_DEFAULT_ADDRESS) != 0) {
+    return -1;
+  }
+  for (i = 0; i < o->nlistens; ++i) {
+    host_listen *listen = &o->listens[i];
+
+    if (!listen->has_port) {
+      listen->port = o->port;
+    }
+    for (k = 0; k < i; ++k) {
+      if (host_listen_overlaps(&o->listens[k], listen)) {
+        return refuse(p,
+                      "--listen %s and --listen %s are the same for port "
+                      "%u: give one of them",
+                      o->listens[k].address, listen->address,
+                      (unsigned)listen->port);
+      }
+    }
+  }
+  return 0;
+}
+
 static int set_log_format(const parser *p, const char *value) {
   p->o->log.json = strcmp(value, "json") == 0;
   return p->o->log.json || strcmp(value, "text") == 0
@@ -260,8 +303,7 @@ static int set_option(const parser *p, option_id id, const char *value) {
     o->link = value;
     break;
   case OPTION_LISTEN:
-    o->address = value;
-    break;
+    return add_listen(p, value);
   case OPTION_LOG_FORMAT:
     return set_log_format(p, value);
   case OPTION_LOG_LEVEL:
@@ -402,7 +444,7 @@ static int check(const parser *p) {
       return refuse(p, "--retry-above says when it is busy: it goes with "
                        "--retry busy");
     }
-    return 0;
+    return complete_listens(p);
   case CLI_RESET:
     if (!o->yes) {
       return refuse(p, "reset revokes all certificates and closes all "
@@ -439,7 +481,6 @@ int cli_parse(cli_options *o, int argc, char *const *argv, char *error,
   size_t n;
 
   memset(o, 0, sizeof(*o));
-  o->address = HOST_DEFAULT_ADDRESS;
   o->port = HOST_DEFAULT_PORT;
   o->profile = cm_profile_hot_standby;
   o->years = YEARS_DEFAULT;

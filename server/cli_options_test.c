@@ -44,8 +44,9 @@ static void test_defaults(void **state) {
   (void)state;
   take("serve");
   assert_int_equal(options.command, CLI_SERVE);
-  assert_string_equal(options.address, "127.0.0.1");
-  assert_int_equal(options.port, 4433);
+  assert_int_equal(options.nlistens, 1);
+  assert_string_equal(options.listens[0].address, "127.0.0.1");
+  assert_int_equal(options.listens[0].port, 4433);
   assert_int_equal(options.nhosts, 0);
   assert_int_equal(options.ephemeral, 0);
   assert_null(options.state);
@@ -60,8 +61,8 @@ static void test_serve(void **state) {
   take("serve --listen :: --port=0 --host a.example --host b.example "
        "--state /s --profile active=2d --mirror=https://m/x?y=1 --http off "
        "--on-publish p --on-event e --control /c --key-log k");
-  assert_string_equal(options.address, "::");
-  assert_int_equal(options.port, 0);
+  assert_string_equal(options.listens[0].address, "::");
+  assert_int_equal(options.listens[0].port, 0);
   assert_int_equal(options.nhosts, 2);
   assert_string_equal(options.hosts[1], "b.example");
   assert_string_equal(options.state, "/s");
@@ -74,6 +75,23 @@ static void test_serve(void **state) {
   assert_string_equal(options.key_log, "k");
   take("serve --ephemeral --profile short");
   assert_int_equal(options.ephemeral, 1);
+}
+
+static void test_listens(void **state) {
+  (void)state;
+  take("serve --listen 127.0.0.1 --listen [::1]:443 --port 8443 --listen "
+       "192.0.2.1:0 --listen [::1]:8443");
+  assert_int_equal(options.nlistens, 4);
+  assert_string_equal(options.listens[0].address, "127.0.0.1");
+  assert_int_equal(options.listens[0].port, 8443);
+  assert_string_equal(options.listens[1].address, "::1");
+  assert_int_equal(options.listens[1].port, 443);
+  assert_int_equal(options.listens[2].port, 0);
+  assert_int_equal(options.listens[3].port, 8443);
+  /* Two of which each takes any free port. */
+  take("serve --listen ::1 --listen ::1 --port 0");
+  take("serve --listen 127.0.0.1:443 --listen ::1");
+  assert_int_equal(options.listens[1].port, 4433);
 }
 
 static void test_limits(void **state) {
@@ -171,6 +189,16 @@ static void test_refused(void **state) {
       {"serve --port", "missing after --port"},
       {"serve --port=", "--port is empty"},
       {"serve --port 65536", "0 to 65535"},
+      {"serve --listen localhost", "--listen takes a literal address"},
+      {"serve --listen 127.0.0.1:x", "--listen takes a literal address"},
+      {"serve --listen :443", "--listen takes a literal address"},
+      {"serve --listen 127.0.0.1 --listen 127.0.0.1:4433",
+       "are the same for port 4433: give one of them"},
+      {"serve --listen [::]:443 --listen 0.0.0.0:443", "the same for port 443"},
+      {"serve --listen ::1:1 --listen ::1:2 --listen ::1:3 --listen ::1:4 "
+       "--listen ::1:5 --listen ::1:6 --listen ::1:7 --listen ::1:8 --listen "
+       "::1:9",
+       "--listen was given more than 8 times"},
       {"serve --port -1", "0 to 65535"},
       {"serve --port +1", "0 to 65535"},
       {"serve --port 1x", "0 to 65535"},
@@ -282,6 +310,7 @@ int main(void) {
       cmocka_unit_test(test_commands), cmocka_unit_test(test_refused),
       cmocka_unit_test(test_limits),   cmocka_unit_test(test_origins),
       cmocka_unit_test(test_hosts),    cmocka_unit_test(test_help_width),
+      cmocka_unit_test(test_listens),
   };
 
   return cmocka_run_group_tests(tests, NULL, NULL);

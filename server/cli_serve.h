@@ -36,6 +36,8 @@ typedef struct serve_host {
   unsigned stops;
   int announced;
   FILE *key_log;
+  /* The first of those where it listens: the link's. */
+  const char *address;
   uint16_t port;
   char control_path[SERVE_PATH_MAX];
   char state_path[SERVE_PATH_MAX];

@@ -17,8 +17,8 @@
    nanoseconds. */
 #define SETTLE_MAX (5 * NGTCP2_SECONDS)
 
-/* The socket, the store, the signals, HTTP; then hooks and control socket. */
-#define OWN_POLLFDS 4
+/* The store, the signals, HTTP; then the socket, the control socket, hooks. */
+#define OWN_POLLFDS 3
 
 /* For how long hooks that are due are waited for at the end, in nanoseconds. */
 #define FAREWELL_MAX (2 * NGTCP2_SECONDS)
@@ -106,12 +106,28 @@ static void add_hook(cJSON *array, const documents_hook *health) {
   }
 }
 
+/* "127.0.0.1:4433", ..., as they are bound. */
+static cJSON *listens_of(const serve_host *h) {
+  cJSON *array = cJSON_CreateArray();
+  const udp_address *local;
+  size_t i;
+
+  for (i = 0; (local = udp_local_address(h->socket, i)) != NULL; ++i) {
+    char line[UDP_ADDRESS_TEXT_MAX];
+
+    cJSON_AddItemToArray(array,
+                         cJSON_CreateString(udp_address_text(line, local)));
+  }
+  return array;
+}
+
 static cJSON *on_health(void *user) {
   const serve_host *h = user;
   documents_hook hooks[SERVE_HOOKS];
   size_t i, n = hooks_health(h, hooks);
   cJSON *health = cJSON_CreateObject(), *array;
 
+  cJSON_AddItemToObject(health, "listen", listens_of(h));
   if (h->http_url[0]) {
     cJSON_AddStringToObject(health, "http", h->http_url);
   }
@@ -160,16 +176,10 @@ static struct timespec until(uint64_t deadline, const appliance_time *t) {
   return ts;
 }
 
-/* Those that serve clients and state; returns how many. */
-static nfds_t fill_core(const serve_host *h, struct pollfd fds[2]) {
-  fds[0].fd = udp_posix_fd(h->socket);
-  fds[0].events = POLLIN;
-  if (udp_send_pending(h->socket)) {
-    fds[0].events |= POLLOUT;
-  }
-  fds[1].fd = h->store_fd; /* -1 is ignored */
-  fds[1].events = POLLIN;
-  return 2;
+static void fill(struct pollfd *p, int fd) {
+  p->fd = fd; /* -1 is ignored */
+  p->events = POLLIN;
+  p->revents = 0;
 }
 
 /* Goes on serving until what a command has begun is on the disk. */
@@ -177,12 +187,15 @@ static int settle(serve_host *h, appliance_time *t) {
   uint64_t patience = t->mono + SETTLE_MAX;
 
   while (!appliance_is_settled(h->appliance) && t->mono < patience) {
-    struct pollfd fds[2];
+    struct pollfd fds[1 + UDP_ADDRESSES_MAX];
     uint64_t deadline = appliance_deadline(h->appliance);
     struct timespec timeout =
         until(deadline < patience ? deadline : patience, t);
 
-    if (ppoll(fds, fill_core(h, fds), &timeout, NULL) < 0 && errno != EINTR) {
+    fill(&fds[0], h->store_fd);
+    if (ppoll(fds, 1 + udp_posix_pollfds(h->socket, fds + 1), &timeout, NULL) <
+            0 &&
+        errno != EINTR) {
       return UDP_ERR_IO;
     }
     if (host_turn(h->appliance, h->socket, t) < 0) {
@@ -244,6 +257,7 @@ static int announce(serve_host *h) {
   ready = appliance_describe(h->appliance);
   cJSON_AddNumberToObject(ready, "pid", (double)getpid());
   cJSON_AddStringToObject(ready, "control", h->control_path);
+  cJSON_AddItemToObject(ready, "listen", listens_of(h));
   if (h->http_url[0]) {
     cJSON_AddStringToObject(ready, "http", h->http_url);
   }
@@ -298,32 +312,34 @@ static void take_signals(serve_host *h, const appliance_time *t) {
   }
 }
 
-/* Serves who else there is: what a poll has found. */
+/* Serves who else there is: what a poll has found in |fds|, and in |clients|
+   of the control socket. */
 static void serve_others(serve_host *h, const struct pollfd *fds,
-                         size_t ncontrol) {
+                         const struct pollfd *clients, size_t nclients) {
   appliance_time t;
 
   host_now(&t);
-  if (fds[2].revents) {
+  if (fds[1].revents) {
     take_signals(h, &t);
   }
   /* Not at every turn: each asks the kernel. */
   if (h->publisher &&
-      (fds[3].revents || publisher_deadline(h->publisher) <= t.mono)) {
+      (fds[2].revents || publisher_deadline(h->publisher) <= t.mono)) {
     publisher_serve(h->publisher, t.mono);
   }
   serve_hooks(h, t.mono);
-  control_serve(h->control, fds + OWN_POLLFDS, ncontrol, answer, h);
+  control_serve(h->control, clients, nclients, answer, h);
 }
 
 static int loop(serve_host *h) {
-  struct pollfd
-      fds[OWN_POLLFDS + CONTROL_POLLFDS_MAX + SERVE_HOOKS * HOOK_POLLFDS_MAX];
+  struct pollfd fds[OWN_POLLFDS + UDP_ADDRESSES_MAX + CONTROL_POLLFDS_MAX +
+                    SERVE_HOOKS * HOOK_POLLFDS_MAX];
   appliance_time t;
 
   for (;;) {
     struct timespec timeout;
-    size_t ncontrol, n;
+    struct pollfd *clients;
+    size_t nclients, n;
     int rv = host_turn(h->appliance, h->socket, &t);
 
     if (rv < 0) {
@@ -335,17 +351,17 @@ static int loop(serve_host *h) {
     if (announce(h) != 0) {
       return UDP_ERR_NOMEM;
     }
-    n = fill_core(h, fds);
-    fds[n].fd = h->signals;
-    fds[n++].events = POLLIN;
-    fds[n].fd = h->publisher ? publisher_fd(h->publisher) : -1;
-    fds[n++].events = POLLIN;
-    ncontrol = control_pollfds(h->control, fds + n);
-    n += ncontrol;
+    fill(&fds[0], h->store_fd);
+    fill(&fds[1], h->signals);
+    fill(&fds[2], h->publisher ? publisher_fd(h->publisher) : -1);
+    n = OWN_POLLFDS + udp_posix_pollfds(h->socket, fds + OWN_POLLFDS);
+    clients = fds + n;
+    nclients = control_pollfds(h->control, clients);
+    n += nclients;
     n += fill_hooks(h, fds + n);
     timeout = until(rv == 1 ? 0 : deadline_of(h), &t);
     if (ppoll(fds, n, &timeout, NULL) >= 0) {
-      serve_others(h, fds, ncontrol);
+      serve_others(h, fds, clients, nclients);
     } else if (errno != EINTR) {
       return UDP_ERR_IO;
     }
@@ -390,6 +406,37 @@ static void set_limits(appliance_config *config, const cli_options *o) {
   config->origins = o->norigins ? o->origins : NULL;
 }
 
+static size_t default_names(const char *names[HOST_NAMES_MAX],
+                            const cli_options *o) {
+  size_t i, n = 0;
+
+  for (i = 0; i < o->nlistens; ++i) {
+    n = host_add_default_names(names, n, o->listens[i].address);
+  }
+  return n;
+}
+
+/* Whether none of the places with the link's port lets clients in by its host:
+   what is wrong with the first is in |why|. */
+static int is_doubtful(char *why, size_t whylen, const serve_host *h,
+                       const char *const *names, size_t n) {
+  const udp_address *local;
+  char other[256];
+  size_t i;
+
+  if (!host_doubt(why, whylen, h->address, names, n)) {
+    return 0;
+  }
+  for (i = 1; (local = udp_local_address(h->socket, i)) != NULL; ++i) {
+    if (host_port(local) == h->port &&
+        !host_doubt(other, sizeof(other), h->options->listens[i].address, names,
+                    n)) {
+      return 0;
+    }
+  }
+  return 1;
+}
+
 static int open_appliance(serve_host *h) {
   const cli_options *o = h->options;
   const char *defaults[HOST_NAMES_MAX];
@@ -401,8 +448,7 @@ static int open_appliance(serve_host *h) {
   appliance_config_default(&config);
   config.port = h->port;
   config.hosts = o->nhosts ? o->hosts : defaults;
-  config.nhosts =
-      o->nhosts ? o->nhosts : host_default_names(defaults, o->address);
+  config.nhosts = o->nhosts ? o->nhosts : default_names(defaults, o);
   set_limits(&config, o);
   config.path = o->path;
   config.mirror = o->mirror;
@@ -422,8 +468,7 @@ static int open_appliance(serve_host *h) {
   if (rv != 0) {
     return serve_fail(h, rv);
   }
-  if (host_doubt(doubt, sizeof(doubt), o->address, config.hosts,
-                 config.nhosts)) {
+  if (is_doubtful(doubt, sizeof(doubt), h, config.hosts, config.nhosts)) {
     serve_log(h, "warning", "%s", doubt);
   }
   if (h->store && h->store->bad > 0) {

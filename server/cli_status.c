@@ -312,7 +312,15 @@ static void add_health(text *t, const cJSON *health) {
 static void add_places(text *t, const cJSON *status) {
   const cJSON *health = get(status, "health");
   const cJSON *certificates = get(status, "certificates");
+  const char *label = "Listens at";
+  const cJSON *listen;
 
+  cJSON_ArrayForEach(listen, get(health, "listen")) {
+    if (cJSON_IsString(listen)) {
+      add_line(t, label, listen->valuestring);
+      label = "";
+    }
+  }
   if (string_of(health, "http")[0]) {
     add_line(t, "HTTP", string_of(health, "http"));
   }

@@ -20,6 +20,75 @@ static int is_loopback(const udp_address *address) {
              : ntohl(address->in.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
 }
 
+static int is_every(const udp_address *address) {
+  return address->sa.sa_family == AF_INET6
+             ? IN6_IS_ADDR_UNSPECIFIED(&address->in6.sin6_addr)
+             : address->in.sin_addr.s_addr == htonl(INADDR_ANY);
+}
+
+int host_listen_parse(host_listen *listen, const char *text) {
+  size_t len = strlen(text);
+  const char *colon = NULL;
+  udp_address parsed;
+
+  memset(listen, 0, sizeof(*listen));
+  /* Nothing else that ends with a number is an IPv6 address. */
+  if (udp_address_parse(&parsed, text, 0) != 0) {
+    const char *end = strrchr(text, ':');
+
+    if (end && (text[0] != '[' || end[-1] == ']')) {
+      colon = end;
+      len = (size_t)(end - text);
+    }
+    if (text[0] == '[' && len > 2 && text[len - 1] == ']') {
+      ++text;
+      len -= 2;
+      if (!memchr(text, ':', len)) {
+        return UDP_ERR_INVALID;
+      }
+    } else if (memchr(text, ':', len)) {
+      return UDP_ERR_INVALID;
+    }
+  }
+  if (len >= sizeof(listen->address)) {
+    return UDP_ERR_INVALID;
+  }
+  memcpy(listen->address, text, len);
+  if (udp_address_parse(&parsed, listen->address, 0) != 0) {
+    return UDP_ERR_INVALID;
+  }
+  if (colon) {
+    size_t digits = strspn(colon + 1, DIGITS);
+    long port = strtol(colon + 1, NULL, 10);
+
+    if (digits == 0 || digits > 5 || colon[1 + digits] != '\0' ||
+        port > 65535) {
+      return UDP_ERR_INVALID;
+    }
+    listen->port = (uint16_t)port;
+    listen->has_port = 1;
+  }
+  return 0;
+}
+
+int host_listen_overlaps(const host_listen *a, const host_listen *b) {
+  udp_address first, second;
+
+  if (a->port != b->port || a->port == 0 ||
+      udp_address_parse(&first, a->address, 0) != 0 ||
+      udp_address_parse(&second, b->address, 0) != 0) {
+    return 0;
+  }
+  if (udp_address_eq(&first, &second)) {
+    return 1;
+  }
+  /* :: is IPv4 too. */
+  return (is_every(&first) &&
+          (first.sa.sa_family == AF_INET6 || second.sa.sa_family == AF_INET)) ||
+         (is_every(&second) &&
+          (second.sa.sa_family == AF_INET6 || first.sa.sa_family == AF_INET));
+}
+
 size_t host_default_names(const char *names[HOST_NAMES_MAX],
                           const char *address) {
   udp_address parsed;
@@ -31,13 +100,13 @@ size_t host_default_names(const char *names[HOST_NAMES_MAX],
     return 1;
   }
   ipv6 = parsed.sa.sa_family == AF_INET6;
-  if (!ipv6 && parsed.in.sin_addr.s_addr == htonl(INADDR_ANY)) {
+  if (!ipv6 && is_every(&parsed)) {
     /* Not localhost first: a browser takes it for ::1, which is not served. */
     names[0] = "127.0.0.1";
     names[1] = "localhost";
     return 2;
   }
-  if (ipv6 && IN6_IS_ADDR_UNSPECIFIED(&parsed.in6.sin6_addr)) {
+  if (ipv6 && is_every(&parsed)) {
     names[0] = "localhost";
     names[1] = "127.0.0.1";
     names[2] = "::1";
@@ -49,6 +118,21 @@ size_t host_default_names(const char *names[HOST_NAMES_MAX],
     return 2;
   }
   return 1;
+}
+
+size_t host_add_default_names(const char *names[HOST_NAMES_MAX], size_t n,
+                              const char *address) {
+  const char *more[HOST_NAMES_MAX];
+  size_t i, k, nmore = host_default_names(more, address);
+
+  for (i = 0; i < nmore && n < HOST_NAMES_MAX; ++i) {
+    for (k = 0; k < n && strcmp(names[k], more[i]) != 0; ++k) {
+    }
+    if (k == n) {
+      names[n++] = more[i];
+    }
+  }
+  return n;
 }
 
 int host_doubt(char *text, size_t textlen, const char *address,

@@ -21,7 +21,7 @@ typedef enum host_exit {
 
 #define HOST_DEFAULT_ADDRESS "127.0.0.1"
 #define HOST_DEFAULT_PORT 4433
-#define HOST_NAMES_MAX 3
+#define HOST_NAMES_MAX (UDP_ADDRESSES_MAX + 3)
 #define HOST_ORIGINS_MAX 32
 
 /* Limits that whoever runs a server may set. */
@@ -47,6 +47,22 @@ typedef struct host_limit {
 /* In the order in which they are to be set. */
 extern const host_limit host_limits[HOST_LIMIT_COUNT];
 
+/* A place to listen at. */
+typedef struct host_listen {
+  char address[UDP_ADDRESS_TEXT_MAX]; /* literal */
+  uint16_t port;
+  int has_port;
+} host_listen;
+
+/* Reads "192.0.2.1", "192.0.2.1:443", "2001:db8::1", "[2001:db8::1]" or
+   "[2001:db8::1]:443"; |port| is 0 if there is none in |text|.  0, or
+   UDP_ERR_INVALID. */
+int host_listen_parse(host_listen *listen, const char *text);
+
+/* Whether a socket at |a| takes what another one at |b| would: they are the
+   same, or one of them is every address of that port. */
+int host_listen_overlaps(const host_listen *a, const host_listen *b);
+
 /* What "always", "busy" and "never" mean.  0, or -1 for any other |name|. */
 int host_retry(quic_retry *retry, const char *name);
 
@@ -62,6 +78,11 @@ int host_is_origin(const char *text);
    they are static, or |address| itself. */
 size_t host_default_names(const char *names[HOST_NAMES_MAX],
                           const char *address);
+
+/* The same of several: appends to the |n| |names| those of |address| that are
+   not among them, while there is room. */
+size_t host_add_default_names(const char *names[HOST_NAMES_MAX], size_t n,
+                              const char *address);
 
 /*
  * Whether a server that is bound to |address|, for the |n| |names|, hands out a

@@ -5,6 +5,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -52,6 +53,103 @@ static void test_default_names(void **state) {
   /* What is no address is not made one. */
   assert_int_equal(host_default_names(names, "127.example.org"), 1);
   assert_string_equal(names[0], "127.example.org");
+}
+
+static void test_listen_parse(void **state) {
+  static const struct {
+    const char *text, *address; /* NULL: refused */
+    int port;                   /* -1: none */
+  } cases[] = {{"127.0.0.1", "127.0.0.1", -1},
+               {"127.0.0.1:0", "127.0.0.1", 0},
+               {"0.0.0.0:443", "0.0.0.0", 443},
+               {"::", "::", -1},
+               {"::1", "::1", -1},
+               {"2001:db8::1:443", "2001:db8::1:443", -1},
+               {"[::]", "::", -1},
+               {"[::1]:65535", "::1", 65535},
+               {"[2001:db8::1]:443", "2001:db8::1", 443},
+               {"[::ffff:127.0.0.1]:443", "::ffff:127.0.0.1", 443},
+               {"", NULL, 0},
+               {":443", NULL, 0},
+               {"443", NULL, 0},
+               {"127.0.0.1:", NULL, 0},
+               {"127.0.0.1:65536", NULL, 0},
+               {"127.0.0.1:-1", NULL, 0},
+               {"127.0.0.1:4 ", NULL, 0},
+               {"127.0.0.1:000443", NULL, 0},
+               {"[127.0.0.1]:443", NULL, 0},
+               {"[::1", NULL, 0},
+               {"[::1]443", NULL, 0},
+               {"[::1]:", NULL, 0},
+               {"[]:443", NULL, 0},
+               {"::1]:443", NULL, 0},
+               {"localhost:443", NULL, 0},
+               {"[1111:2222:3333:4444:5555:6666:7777:8888:9999:aaaa:bbbb:cccc:"
+                "dddd]:1",
+                NULL, 0}};
+  size_t i;
+
+  (void)state;
+  for (i = 0; i < sizeof(cases) / sizeof(cases[0]); ++i) {
+    host_listen listen;
+
+    assert_int_equal(host_listen_parse(&listen, cases[i].text),
+                     cases[i].address ? 0 : UDP_ERR_INVALID);
+    if (cases[i].address) {
+      assert_string_equal(listen.address, cases[i].address);
+      assert_int_equal(listen.has_port, cases[i].port >= 0);
+      assert_int_equal(listen.port, cases[i].port >= 0 ? cases[i].port : 0);
+    }
+  }
+}
+
+static void test_listen_overlaps(void **state) {
+  static const struct {
+    const char *a, *b;
+    int overlaps;
+  } cases[] = {
+      {"127.0.0.1:1", "127.0.0.1:1", 1}, {"127.0.0.1:1", "127.0.0.1:2", 0},
+      {"127.0.0.1:0", "127.0.0.1:0", 0}, {"127.0.0.1:1", "127.0.0.2:1", 0},
+      {"127.0.0.1:1", "0.0.0.0:1", 1},   {"127.0.0.1:1", "[::]:1", 1},
+      {"[::1]:1", "[::]:1", 1},          {"[::1]:1", "[0::1]:1", 1},
+      {"[::1]:1", "0.0.0.0:1", 0},       {"[::1]:1", "127.0.0.1:1", 0},
+      {"[::]:1", "0.0.0.0:1", 1}};
+  size_t i;
+
+  (void)state;
+  for (i = 0; i < sizeof(cases) / sizeof(cases[0]); ++i) {
+    host_listen a, b;
+
+    assert_int_equal(host_listen_parse(&a, cases[i].a), 0);
+    assert_int_equal(host_listen_parse(&b, cases[i].b), 0);
+    assert_int_equal(host_listen_overlaps(&a, &b), cases[i].overlaps);
+    assert_int_equal(host_listen_overlaps(&b, &a), cases[i].overlaps);
+  }
+}
+
+static void test_names_of_several(void **state) {
+  static const char *const wanted[] = {"192.0.2.1", "127.0.0.1", "localhost",
+                                       "::1"};
+  const char *names[HOST_NAMES_MAX];
+  size_t i, n = 0;
+
+  (void)state;
+  n = host_add_default_names(names, n, "192.0.2.1");
+  n = host_add_default_names(names, n, "127.0.0.1");
+  n = host_add_default_names(names, n, "192.0.2.1");
+  n = host_add_default_names(names, n, "::");
+  n = host_add_default_names(names, n, "::1");
+  assert_int_equal(n, sizeof(wanted) / sizeof(wanted[0]));
+  for (i = 0; i < n; ++i) {
+    assert_string_equal(names[i], wanted[i]);
+  }
+  for (i = 0; i < 2 * HOST_NAMES_MAX; ++i) {
+    static char addresses[2 * HOST_NAMES_MAX][16];
+
+    snprintf(addresses[i], sizeof(addresses[i]), "198.51.100.%u", (unsigned)i);
+    n = host_add_default_names(names, n, addresses[i]);
+  }
+  assert_int_equal(n, HOST_NAMES_MAX);
 }
 
 /* Nobody who takes the link that is handed out is left to wonder. */
@@ -273,9 +371,15 @@ static void test_limits(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_default_names), cmocka_unit_test(test_doubt),
-      cmocka_unit_test(test_exit_codes),    cmocka_unit_test(test_explain),
-      cmocka_unit_test(test_origin),        cmocka_unit_test(test_limits),
+      cmocka_unit_test(test_default_names),
+      cmocka_unit_test(test_doubt),
+      cmocka_unit_test(test_listen_parse),
+      cmocka_unit_test(test_listen_overlaps),
+      cmocka_unit_test(test_names_of_several),
+      cmocka_unit_test(test_exit_codes),
+      cmocka_unit_test(test_explain),
+      cmocka_unit_test(test_origin),
+      cmocka_unit_test(test_limits),
   };
 
   return cmocka_run_group_tests(tests, NULL, NULL);

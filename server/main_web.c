@@ -434,6 +434,7 @@ static int serve_by(host *h, appliance_config *config) {
 
 static int serve(host *h, const cJSON *options) {
   const cJSON *port_item = cJSON_GetObjectItemCaseSensitive(options, "port");
+  const cJSON *address = cJSON_GetObjectItemCaseSensitive(options, "address");
   const cJSON *hosts = cJSON_GetObjectItemCaseSensitive(options, "hosts");
   double port =
       port_item ? cJSON_GetNumberValue(port_item) : (double)HOST_DEFAULT_PORT;
@@ -447,6 +448,11 @@ static int serve(host *h, const cJSON *options) {
   int rv, i;
 
   h->address = string_of(options, "address", HOST_DEFAULT_ADDRESS);
+  if (address && !cJSON_IsString(address)) {
+    return fail_because(h, UDP_ERR_INVALID,
+                        "address is one literal address, since there is one "
+                        "socket here: :: is every network");
+  }
   /* Also what is no number at all: cJSON gives NaN for it. */
   if (!(port >= 0 && port <= 65535 && port == (double)(uint16_t)port)) {
     return fail(h, UDP_ERR_INVALID);
@@ -486,7 +492,7 @@ static int serve(host *h, const cJSON *options) {
     rv = fail(h, rv);
     goto fail_names;
   }
-  h->port = host_port(udp_local_address(h->socket));
+  h->port = host_port(udp_local_address(h->socket, 0));
   rv = open_state(h, options);
   if (rv == 0) {
     rv = serve_by(h, &config);

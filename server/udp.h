@@ -6,7 +6,7 @@
  * calls and takes the time as an argument.  udp_posix.c carries it out with
  * recvmmsg and sendmmsg, udp_web.c with Direct Sockets.  Nothing here blocks
  * or suspends except udp_open(); waiting is the host's business (poll(2) on
- * udp_posix_fd() in main.c, ds_wait() in main_web.c).
+ * udp_posix_pollfds() in main.c, ds_wait() in main_web.c).
  */
 #ifndef SERVER_UDP_H
 #define SERVER_UDP_H
@@ -22,6 +22,9 @@
 /* Room in each slot for receiving: larger datagrams are dropped whole. */
 #define UDP_RECEIVE_MAX 2048
 
+/* Addresses that one udp_socket can be bound to; on the web only one. */
+#define UDP_ADDRESSES_MAX 8
+
 /* Text of an address and port: "[" 45 octets "]:" 5 digits NUL. */
 #define UDP_ADDRESS_TEXT_MAX 64
 
@@ -33,7 +36,9 @@ typedef enum udp_error {
   UDP_ERR_PERMISSION = -504,
   UDP_ERR_ADDRESS_NOT_AVAILABLE = -505,
   /* The socket is beyond use and could not be opened again. */
-  UDP_ERR_IO = -506
+  UDP_ERR_IO = -506,
+  /* It has as many addresses as it can have. */
+  UDP_ERR_FULL = -507
 } udp_error;
 
 typedef union udp_address {
@@ -80,12 +85,18 @@ typedef struct udp_socket udp_socket;
  */
 int udp_open(udp_socket **psocket, const udp_options *options);
 
+/* Binds |socket| to one more address: what comes there is received with the
+   rest, and what is sent leaves by the one that is its local address.  Fails as
+   udp_open(), and with UDP_ERR_FULL; |socket| is as before then. */
+int udp_add(udp_socket *socket, const udp_options *options);
+
 /* Closes |socket| and frees it; NULL is allowed.  On the web this suspends
    until the port is free again. */
 void udp_close(udp_socket *socket);
 
-/* The bound address, with the real port.  Lives as long as |socket|. */
-const udp_address *udp_local_address(const udp_socket *socket);
+/* The bound address number |i|, in the order of udp_open() and udp_add(), with
+   the real port; NULL if there are not so many.  Lives as long as |socket|. */
+const udp_address *udp_local_address(const udp_socket *socket, size_t i);
 
 /*
  * Fills |in| with the datagrams that are there, without waiting; |in->count|

@@ -11,25 +11,20 @@
  * the front of the slots and goes out first the next time.  Consecutive slots
  * to one peer, of one size (the last may be shorter), become one message with
  * UDP_SEGMENT.  Where a device or route refuses that, the run is sent singly.
+ *
+ * Several addresses are as many kernel sockets, in turn.  What is sent leaves
+ * by the one that is bound to its local address.
  */
 #define _GNU_SOURCE
 #include "server/udp_posix.h"
 
+#include "server/udp_port_posix.h"
+
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/ip.h>
 #include <netinet/udp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-/* linux/udp.h has them; older C libraries do not. */
-#ifndef UDP_SEGMENT
-#define UDP_SEGMENT 103
-#endif
-#ifndef UDP_GRO
-#define UDP_GRO 104
-#endif
 
 /* Slots for sending, and messages of one system call. */
 #define SEND_SLOTS 128
@@ -46,8 +41,6 @@
 /* Datagrams of one udp_receive(): a buffer holds at most 64. */
 #define RECEIVE_DATAGRAMS (RECEIVE_BUFFERS * SEGMENTS_MAX)
 
-#define KERNEL_BUFFER (4 << 20)
-
 /* Room for the control messages of one message, aligned. */
 typedef union control_in {
   struct cmsghdr align;
@@ -62,13 +55,10 @@ typedef union control_out {
 } control_out;
 
 struct udp_socket {
-  int fd;
-  udp_address local;
-  /* 1 if bound to the unspecified address: then each datagram has to say which
-     of our addresses it leaves from. */
-  int wildcard;
-  /* 0 once the kernel or a device has refused segmentation. */
-  int segmentation;
+  udp_port ports[UDP_ADDRESSES_MAX];
+  size_t nports;
+  /* The one to be asked first for what has come. */
+  size_t turn;
   uint64_t dropped;
 
   uint8_t *in_octets;
@@ -87,78 +77,12 @@ struct udp_socket {
   control_out out_controls[SEND_SLOTS];
 };
 
-static int udp_error_from_errno(int error) {
-  switch (error) {
-  case EADDRINUSE:
-    return UDP_ERR_PORT_BUSY;
-  case EACCES:
-  case EPERM:
-    return UDP_ERR_PERMISSION;
-  case EADDRNOTAVAIL:
-  case EAFNOSUPPORT:
-  case EINVAL:
-    return UDP_ERR_ADDRESS_NOT_AVAILABLE;
-  case ENOMEM:
-  case ENOBUFS:
-    return UDP_ERR_NOMEM;
-  default:
-    return UDP_ERR_IO;
-  }
-}
-
-static int set_option(int fd, int level, int name, int value) {
-  return setsockopt(fd, level, name, &value, sizeof(value));
-}
-
-/* All of these improve the service and none is worth failing for. */
-static void tune(udp_socket *socket, int family) {
-  int fd = socket->fd;
-
-  /* The forced kind goes past the system's limit, and needs a privilege. */
-  if (set_option(fd, SOL_SOCKET, SO_RCVBUFFORCE, KERNEL_BUFFER) != 0) {
-    (void)set_option(fd, SOL_SOCKET, SO_RCVBUF, KERNEL_BUFFER);
-  }
-  if (set_option(fd, SOL_SOCKET, SO_SNDBUFFORCE, KERNEL_BUFFER) != 0) {
-    (void)set_option(fd, SOL_SOCKET, SO_SNDBUF, KERNEL_BUFFER);
-  }
-
-  if (family == AF_INET6) {
-    (void)set_option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
-    (void)set_option(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
-    /* QUIC must not be fragmented (RFC 9000, section 14): set DF, and leave
-       it to the endpoint to find the path's MTU. */
-    (void)set_option(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE);
-  }
-  /* Also for the IPv4 peers of a dual-stack socket. */
-  (void)set_option(fd, IPPROTO_IP, IP_RECVTOS, 1);
-  (void)set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE);
-  if (family == AF_INET) {
-    (void)set_option(fd, IPPROTO_IP, IP_PKTINFO, 1);
-  }
-
-  (void)set_option(fd, IPPROTO_UDP, UDP_GRO, 1);
-  socket->segmentation = set_option(fd, IPPROTO_UDP, UDP_SEGMENT, 0) == 0;
-}
-
-static int is_unspecified(const udp_address *address) {
-  return address->sa.sa_family == AF_INET6
-             ? IN6_IS_ADDR_UNSPECIFIED(&address->in6.sin6_addr)
-             : address->in.sin_addr.s_addr == htonl(INADDR_ANY);
-}
-
 int udp_open(udp_socket **psocket, const udp_options *options) {
   udp_socket *s;
-  udp_address address;
-  socklen_t len;
   size_t i;
   int rv;
 
   *psocket = NULL;
-  if (!options->address ||
-      udp_address_parse(&address, options->address, options->port) != 0) {
-    return UDP_ERR_INVALID;
-  }
-
   s = calloc(1, sizeof(*s));
   if (!s) {
     return UDP_ERR_NOMEM;
@@ -176,36 +100,14 @@ int udp_open(udp_socket **psocket, const udp_options *options) {
   for (i = 0; i < SEND_SLOTS; i++) {
     s->out[i].data = s->out_octets + i * UDP_SEND_MAX;
   }
-
-  s->fd = socket(address.sa.sa_family,
-                 SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_UDP);
-  if (s->fd < 0) {
-    rv = udp_error_from_errno(errno);
-    goto fail_socket;
+  rv = udp_add(s, options);
+  if (rv != 0) {
+    goto fail_port;
   }
-  if (address.sa.sa_family == AF_INET6 &&
-      set_option(s->fd, IPPROTO_IPV6, IPV6_V6ONLY, !is_unspecified(&address)) !=
-          0) {
-    rv = UDP_ERR_IO;
-    goto fail_bind;
-  }
-  tune(s, address.sa.sa_family);
-  if (bind(s->fd, &address.sa, udp_address_len(&address)) != 0) {
-    rv = udp_error_from_errno(errno);
-    goto fail_bind;
-  }
-  len = sizeof(s->local);
-  if (getsockname(s->fd, &s->local.sa, &len) != 0) {
-    rv = UDP_ERR_IO;
-    goto fail_bind;
-  }
-  s->wildcard = is_unspecified(&s->local);
   *psocket = s;
   return 0;
 
-fail_bind:
-  close(s->fd);
-fail_socket:
+fail_port:
   free(s->out_octets);
 fail_out:
   free(s->in_octets);
@@ -214,20 +116,35 @@ fail_in:
   return rv;
 }
 
+int udp_add(udp_socket *socket, const udp_options *options) {
+  int rv;
+
+  if (socket->nports == UDP_ADDRESSES_MAX) {
+    return UDP_ERR_FULL;
+  }
+  rv = udp_port_open(&socket->ports[socket->nports], options);
+  if (rv == 0) {
+    ++socket->nports;
+  }
+  return rv;
+}
+
 void udp_close(udp_socket *socket) {
+  size_t i;
+
   if (!socket) {
     return;
   }
-  close(socket->fd);
+  for (i = 0; i < socket->nports; i++) {
+    udp_port_close(&socket->ports[i]);
+  }
   free(socket->out_octets);
   free(socket->in_octets);
   free(socket);
 }
 
-int udp_posix_fd(const udp_socket *socket) { return socket->fd; }
-
-const udp_address *udp_local_address(const udp_socket *socket) {
-  return &socket->local;
+const udp_address *udp_local_address(const udp_socket *socket, size_t i) {
+  return i < socket->nports ? &socket->ports[i].local : NULL;
 }
 
 uint64_t udp_dropped(const udp_socket *socket) { return socket->dropped; }
@@ -236,12 +153,12 @@ uint64_t udp_dropped(const udp_socket *socket) { return socket->dropped; }
 
 /* Reads the control messages of |message| into |d|; returns the size of its
    segments, or 0 if it is a single datagram. */
-static size_t read_control(const udp_socket *socket, struct msghdr *message,
+static size_t read_control(const udp_port *port, struct msghdr *message,
                            udp_datagram *d) {
   struct cmsghdr *c;
   size_t segment = 0;
 
-  d->local = socket->local;
+  d->local = port->local;
   d->ecn = 0;
   for (c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
     if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
@@ -274,8 +191,9 @@ static size_t read_control(const udp_socket *socket, struct msghdr *message,
   return segment;
 }
 
-/* Gives out the datagrams of one message. */
-static void take_message(udp_socket *socket, size_t i, udp_batch *in) {
+/* Gives out the datagrams of one message of |port|. */
+static void take_message(udp_socket *socket, const udp_port *port, size_t i,
+                         udp_batch *in) {
   struct msghdr *message = &socket->in_messages[i].msg_hdr;
   uint8_t *data = socket->in_vectors[i].iov_base;
   size_t left = socket->in_messages[i].msg_len;
@@ -283,7 +201,7 @@ static void take_message(udp_socket *socket, size_t i, udp_batch *in) {
   size_t segment;
 
   d.remote = socket->in_names[i];
-  segment = read_control(socket, message, &d);
+  segment = read_control(port, message, &d);
   if (segment == 0) {
     segment = left;
   }
@@ -307,13 +225,11 @@ static void take_message(udp_socket *socket, size_t i, udp_batch *in) {
   } while (left > 0);
 }
 
-int udp_receive(udp_socket *socket, udp_batch *in) {
+/* Asks |port| for what has come.  0, or UDP_ERR_IO. */
+static int receive_at(udp_socket *socket, const udp_port *port, udp_batch *in) {
   size_t i;
   int n;
 
-  in->datagrams = socket->in;
-  in->count = 0;
-  in->capacity = 0;
   for (i = 0; i < RECEIVE_BUFFERS; i++) {
     struct msghdr *message = &socket->in_messages[i].msg_hdr;
 
@@ -330,7 +246,7 @@ int udp_receive(udp_socket *socket, udp_batch *in) {
   }
 
   do {
-    n = recvmmsg(socket->fd, socket->in_messages, RECEIVE_BUFFERS, 0, NULL);
+    n = recvmmsg(port->fd, socket->in_messages, RECEIVE_BUFFERS, 0, NULL);
   } while (n < 0 && errno == EINTR);
   if (n < 0) {
     switch (errno) {
@@ -345,9 +261,27 @@ int udp_receive(udp_socket *socket, udp_batch *in) {
     }
   }
   for (i = 0; i < (size_t)n; i++) {
-    take_message(socket, i, in);
+    take_message(socket, port, i, in);
   }
   return 0;
+}
+
+int udp_receive(udp_socket *socket, udp_batch *in) {
+  size_t i;
+  int rv = 0;
+
+  in->datagrams = socket->in;
+  in->count = 0;
+  in->capacity = 0;
+  /* One after the other, since they share their buffers; and none can keep the
+     others from their turn. */
+  for (i = 0; i < socket->nports && in->count == 0 && rv == 0; i++) {
+    size_t turn = socket->turn;
+
+    socket->turn = (turn + 1) % socket->nports;
+    rv = receive_at(socket, &socket->ports[turn], in);
+  }
+  return rv;
 }
 
 /* --- sending ------------------------------------------------------------- */
@@ -372,13 +306,13 @@ static void add_control(struct msghdr *message, int level, int type,
   message->msg_controllen += CMSG_SPACE(len);
 }
 
-static void write_control(const udp_socket *socket, struct msghdr *message,
+static void write_control(const udp_port *port, struct msghdr *message,
                           const udp_datagram *d, size_t segment) {
   int ipv6 = d->remote.sa.sa_family == AF_INET6;
 
   message->msg_controllen = 0;
-  if (socket->wildcard && d->local.sa.sa_family == d->remote.sa.sa_family &&
-      !is_unspecified(&d->local)) {
+  if (port->wildcard && d->local.sa.sa_family == d->remote.sa.sa_family &&
+      !udp_is_unspecified(&d->local)) {
     if (ipv6) {
       struct in6_pktinfo info = {.ipi6_addr = d->local.in6.sin6_addr};
 
@@ -411,6 +345,43 @@ static void write_control(const udp_socket *socket, struct msghdr *message,
   }
 }
 
+static in_port_t number_of(const udp_address *address) {
+  return address->sa.sa_family == AF_INET6 ? address->in6.sin6_port
+                                           : address->in.sin_port;
+}
+
+/* The one that |d| leaves by: bound to its local address, or to every address
+   of that port. */
+static udp_port *port_for(udp_socket *socket, const udp_datagram *d) {
+  udp_port *best = &socket->ports[0];
+  size_t i;
+
+  for (i = 0; socket->nports > 1 && i < socket->nports; i++) {
+    udp_port *port = &socket->ports[i];
+
+    if (udp_address_eq(&port->local, &d->local)) {
+      return port;
+    }
+    if (port->wildcard && port->local.sa.sa_family == d->local.sa.sa_family &&
+        number_of(&port->local) == number_of(&d->local)) {
+      best = port;
+    }
+  }
+  return best;
+}
+
+/* How many of the |n| datagrams at |d| leave by |port|, without another one
+   between them. */
+static size_t count_for(udp_socket *socket, const udp_port *port,
+                        const udp_datagram *d, size_t n) {
+  size_t i;
+
+  for (i = 1; i < n && (socket->nports == 1 || port_for(socket, d + i) == port);
+       i++) {
+  }
+  return i;
+}
+
 /* How many of the |n| datagrams at |d| make one message. */
 static size_t run_length(const udp_datagram *d, size_t n) {
   size_t octets = d->len;
@@ -432,17 +403,17 @@ static size_t run_length(const udp_datagram *d, size_t n) {
   return i;
 }
 
-/* Builds messages out of the |n| slots at |d|, of which the first |single| are
-   not to be joined; returns how many messages there are. */
-static size_t build_messages(udp_socket *socket, udp_datagram *d, size_t n,
-                             size_t single) {
+/* Builds messages for |port| out of the |n| slots at |d|, of which the first
+   |single| are not to be joined; returns how many messages there are. */
+static size_t build_messages(udp_socket *socket, const udp_port *port,
+                             udp_datagram *d, size_t n, size_t single) {
   size_t nmessages = 0;
   size_t i = 0;
 
   while (i < n) {
     struct msghdr *message = &socket->out_messages[nmessages].msg_hdr;
     size_t run =
-        socket->segmentation && i >= single ? run_length(d + i, n - i) : 1;
+        port->segmentation && i >= single ? run_length(d + i, n - i) : 1;
     size_t k;
 
     memset(message, 0, sizeof(*message));
@@ -455,7 +426,7 @@ static size_t build_messages(udp_socket *socket, udp_datagram *d, size_t n,
     message->msg_iov = &socket->out_vectors[i];
     message->msg_iovlen = run;
     message->msg_control = &socket->out_controls[nmessages];
-    write_control(socket, message, &d[i], run > 1 ? d[i].len : 0);
+    write_control(port, message, &d[i], run > 1 ? d[i].len : 0);
     nmessages++;
     i += run;
   }
@@ -471,10 +442,12 @@ static ptrdiff_t send_slots(udp_socket *socket, size_t n) {
   size_t single = 0;
 
   while (done < n) {
-    size_t nmessages =
-        build_messages(socket, socket->out + done, n - done, single);
+    udp_datagram *d = socket->out + done;
+    udp_port *port = port_for(socket, d);
+    size_t nmessages = build_messages(
+        socket, port, d, count_for(socket, port, d, n - done), single);
     int sent =
-        sendmmsg(socket->fd, socket->out_messages, (unsigned int)nmessages, 0);
+        sendmmsg(port->fd, socket->out_messages, (unsigned int)nmessages, 0);
     size_t first;
     int i;
 
@@ -501,7 +474,7 @@ static ptrdiff_t send_slots(udp_socket *socket, size_t n) {
     case EIO:
       /* The device cannot compute the checksums that segments need. */
       if (first > 1) {
-        socket->segmentation = 0;
+        port->segmentation = 0;
         continue;
       }
       break;
@@ -544,4 +517,23 @@ int udp_send(udp_socket *socket, udp_batch *out) {
     }
   }
   return 0;
+}
+
+/* --- waiting ------------------------------------------------------------- */
+
+size_t udp_posix_pollfds(udp_socket *socket,
+                         struct pollfd fds[UDP_ADDRESSES_MAX]) {
+  const udp_port *blocked =
+      socket->kept > 0 ? port_for(socket, &socket->out[0]) : NULL;
+  size_t i;
+
+  for (i = 0; i < socket->nports; i++) {
+    fds[i].fd = socket->ports[i].fd;
+    fds[i].events = POLLIN;
+    fds[i].revents = 0;
+    if (&socket->ports[i] == blocked) {
+      fds[i].events |= POLLOUT;
+    }
+  }
+  return socket->nports;
 }

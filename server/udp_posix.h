@@ -5,8 +5,12 @@
 
 #include "server/udp.h"
 
-/* The descriptor to poll(2): POLLIN before udp_receive(), and POLLOUT while
-   udp_send_pending().  It belongs to |socket|. */
-int udp_posix_fd(const udp_socket *socket);
+#include <poll.h>
+
+/* Fills |fds| with what to poll(2) for before udp_receive(), and before
+   udp_send() while udp_send_pending().  Returns how many; the descriptors
+   belong to |socket|. */
+size_t udp_posix_pollfds(udp_socket *socket,
+                         struct pollfd fds[UDP_ADDRESSES_MAX]);
 
 #endif

@@ -29,7 +29,7 @@ static udp_socket *open_at(const char *address) {
 }
 
 static uint16_t port_of(const udp_socket *socket) {
-  const udp_address *local = udp_local_address(socket);
+  const udp_address *local = udp_local_address(socket, 0);
 
   return ntohs(local->sa.sa_family == AF_INET6 ? local->in6.sin6_port
                                                : local->in.sin_port);
@@ -44,9 +44,9 @@ static udp_address address_of(const char *text, uint16_t port) {
 
 /* Waits until something is there. */
 static void receive(udp_socket *socket, udp_batch *in) {
-  struct pollfd p = {.fd = udp_posix_fd(socket), .events = POLLIN};
+  struct pollfd fds[UDP_ADDRESSES_MAX];
 
-  assert_int_equal(poll(&p, 1, PATIENCE), 1);
+  assert_true(poll(fds, udp_posix_pollfds(socket, fds), PATIENCE) > 0);
   assert_int_equal(udp_receive(socket, in), 0);
 }
 
@@ -325,7 +325,7 @@ static void test_dropped(void **state) {
 /* Too long for a slot, without octets, and longer ones around it. */
 static void test_lengths(void **state) {
   udp_socket *server = open_at("127.0.0.1");
-  udp_address to = *udp_local_address(server);
+  udp_address to = *udp_local_address(server, 0);
   static uint8_t octets[65507];
   static const size_t lengths[] = {UDP_RECEIVE_MAX, 0, UDP_RECEIVE_MAX + 1,
                                    sizeof(octets), 1};
@@ -399,7 +399,7 @@ static int send_when_full(udp_socket *socket, udp_batch *out, uint32_t least) {
 static void test_kept(void **state) {
   udp_socket *client = open_at("127.0.0.1");
   udp_socket *server = open_at("127.0.0.1");
-  udp_address to = *udp_local_address(server);
+  udp_address to = *udp_local_address(server, 0);
   udp_address bad = address_of("127.0.0.1", 0);
   unsigned int number = 0;
   unsigned int expected = 0;
@@ -463,8 +463,8 @@ static void test_peer_is_gone(void **state) {
   udp_socket *gone = open_at("127.0.0.1");
   udp_socket *client = open_at("127.0.0.1");
   udp_socket *server = open_at("127.0.0.1");
-  udp_address nobody = *udp_local_address(gone);
-  udp_address to = *udp_local_address(server);
+  udp_address nobody = *udp_local_address(gone, 0);
+  udp_address to = *udp_local_address(server, 0);
   udp_batch in;
   unsigned int i;
 
@@ -482,6 +482,105 @@ static void test_peer_is_gone(void **state) {
   udp_close(server);
 }
 
+/* Everybody is answered from where they asked, all in one batch. */
+static void test_several_addresses(void **state) {
+  static const struct {
+    const char *bound, *client, *target;
+  } cases[] = {
+      {"127.0.0.1", "127.0.0.1", "127.0.0.1"},
+      {"127.0.0.2", "127.0.0.1", "127.0.0.2"},
+      {"::1", "::1", "::1"},
+      {"::", "127.0.0.1", "127.0.0.3"},
+      {"::", "::1", "::1"},
+      {"0.0.0.0", "127.0.0.1", "127.0.0.4"},
+  };
+  enum { N = sizeof(cases) / sizeof(cases[0]), EACH = 3 };
+  udp_socket *clients[N], *server = open_at(cases[0].bound);
+  udp_address asked[N * EACH], from[N * EACH], to[N];
+  uint8_t numbers[N * EACH];
+  size_t i, k, seen = 0;
+  udp_batch in, out;
+
+  (void)state;
+  for (i = 0; i < N; ++i) {
+    const udp_options options = {.address = cases[i].bound};
+
+    assert_int_equal(i == 0 ? 0 : udp_add(server, &options), 0);
+    clients[i] = open_at(cases[i].client);
+    assert_non_null(udp_local_address(server, i));
+    to[i] = address_of(cases[i].target, 0);
+    to[i].in.sin_port = udp_local_address(server, i)->in.sin_port;
+  }
+  assert_null(udp_local_address(server, N));
+  for (k = 0; k < EACH; ++k) {
+    for (i = 0; i < N; ++i) {
+      send_one(clients[i], &to[i], 100 + k, (unsigned int)(i * EACH + k));
+    }
+  }
+  while (seen < N * EACH) {
+    receive(server, &in);
+    for (i = 0; i < in.count; ++i, ++seen) {
+      assert_in_range(seen, 0, N * EACH - 1);
+      asked[seen] = in.datagrams[i].local;
+      from[seen] = in.datagrams[i].remote;
+      numbers[seen] = in.datagrams[i].data[1];
+    }
+  }
+  /* One of each after the other, and all of each. */
+  udp_send_begin(server, &out);
+  for (i = 0; i < 2 * N * EACH; ++i) {
+    k = i < N * EACH ? i * EACH % (N * EACH) + i * EACH / (N * EACH)
+                     : i - N * EACH;
+    fill(&out, out.count, &from[k], 50, numbers[k]);
+    out.datagrams[out.count++].local = asked[k];
+  }
+  assert_int_equal(udp_send(server, &out), 0);
+  assert_false(udp_send_pending(server));
+  assert_int_equal(udp_dropped(server), 0);
+  for (i = 0; i < N; ++i) {
+    unsigned int counts[EACH] = {0};
+
+    for (seen = 0; seen < 2 * EACH;) {
+      receive(clients[i], &in);
+      for (k = 0; k < in.count; ++k, ++seen) {
+        assert_true(udp_address_eq(&in.datagrams[k].remote, &to[i]));
+        assert_int_equal(in.datagrams[k].data[1] / EACH, i);
+        ++counts[in.datagrams[k].data[1] % EACH];
+      }
+    }
+    for (k = 0; k < EACH; ++k) {
+      assert_int_equal(counts[k], 2);
+    }
+    udp_close(clients[i]);
+  }
+  udp_close(server);
+}
+
+static void test_addresses_refused(void **state) {
+  udp_socket *first = open_at("127.0.0.1");
+  udp_socket *server = open_at("127.0.0.1");
+  const udp_options free_one = {.address = "127.0.0.1"};
+  const udp_options busy = {.address = "127.0.0.1", .port = port_of(first)};
+  const udp_options nonsense = {.address = "localhost"};
+  udp_address to = *udp_local_address(server, 0);
+  udp_batch in;
+  size_t i;
+
+  (void)state;
+  assert_int_equal(udp_add(server, &busy), UDP_ERR_PORT_BUSY);
+  assert_int_equal(udp_add(server, &nonsense), UDP_ERR_INVALID);
+  assert_null(udp_local_address(server, 1));
+  for (i = 1; i < UDP_ADDRESSES_MAX; ++i) {
+    assert_int_equal(udp_add(server, &free_one), 0);
+  }
+  assert_int_equal(udp_add(server, &free_one), UDP_ERR_FULL);
+  send_one(first, &to, 100, 7);
+  receive(server, &in);
+  assert_int_equal(in.datagrams[0].data[1], 7);
+  udp_close(server);
+  udp_close(first);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_open_refused),
@@ -492,6 +591,8 @@ int main(void) {
       cmocka_unit_test(test_lengths),
       cmocka_unit_test(test_kept),
       cmocka_unit_test(test_peer_is_gone),
+      cmocka_unit_test(test_several_addresses),
+      cmocka_unit_test(test_addresses_refused),
   };
 
   return cmocka_run_group_tests(tests, NULL, NULL);

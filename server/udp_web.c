@@ -110,8 +110,14 @@ void udp_close(udp_socket *socket) {
   free(socket);
 }
 
-const udp_address *udp_local_address(const udp_socket *socket) {
-  return &socket->local;
+int udp_add(udp_socket *socket, const udp_options *options) {
+  (void)socket;
+  (void)options;
+  return UDP_ERR_FULL;
+}
+
+const udp_address *udp_local_address(const udp_socket *socket, size_t i) {
+  return i == 0 ? &socket->local : NULL;
 }
 
 int udp_receive(udp_socket *socket, udp_batch *in) {

@@ -32,7 +32,7 @@ static udp_socket *open_at(const char *address) {
 }
 
 static uint16_t port_of(const udp_socket *socket) {
-  const udp_address *local = udp_local_address(socket);
+  const udp_address *local = udp_local_address(socket, 0);
 
   return ntohs(local->sa.sa_family == AF_INET6 ? local->in6.sin6_port
                                                : local->in.sin_port);
@@ -98,6 +98,10 @@ static void test_open_refused(void **state) {
   assert_null(socket);
   udp_close(first);
   assert_int_equal(udp_open(&socket, &busy), 0);
+  /* There is one socket to wait for. */
+  busy.port = 0;
+  assert_int_equal(udp_add(socket, &busy), UDP_ERR_FULL);
+  assert_null(udp_local_address(socket, 1));
   udp_close(socket);
   udp_close(NULL);
 }
@@ -123,7 +127,7 @@ static void there_and_back(const char *server_at, const char *client_at,
   assert_true(udp_address_eq(&in.datagrams[0].remote, &from));
   /* The platform cannot tell: the bound address. */
   assert_true(
-      udp_address_eq(&in.datagrams[0].local, udp_local_address(server)));
+      udp_address_eq(&in.datagrams[0].local, udp_local_address(server, 0)));
   assert_int_equal(in.datagrams[0].len, UDP_SEND_MAX);
   assert_int_equal(in.datagrams[0].ecn, 0);
   memset(in.datagrams[0].data, 0, in.datagrams[0].len);
@@ -157,7 +161,7 @@ static void test_there_and_back(void **state) {
 static void test_capacity(void **state) {
   udp_socket *client = open_at("127.0.0.1");
   udp_socket *server = open_at("127.0.0.1");
-  udp_address to = *udp_local_address(server);
+  udp_address to = *udp_local_address(server, 0);
   unsigned int number = 0;
   unsigned int expected = 0;
   udp_batch in;
@@ -197,7 +201,7 @@ static void test_capacity(void **state) {
 static void test_dropped(void **state) {
   udp_socket *client = open_at("127.0.0.1");
   udp_socket *server = open_at("127.0.0.1");
-  udp_address to = *udp_local_address(server);
+  udp_address to = *udp_local_address(server, 0);
   udp_address bad[] = {
       address_of("127.0.0.1", 0), address_of("255.255.255.255", 5000),
       address_of("198.51.100.1", 5000), address_of("::1", 5000)};

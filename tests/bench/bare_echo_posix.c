@@ -70,23 +70,20 @@ int main(int argc, char **argv) {
   }
   sigaction(SIGTERM, &action, NULL);
   sigaction(SIGINT, &action, NULL);
-  printf("ready %s\n", udp_address_text(text, udp_local_address(socket)));
+  printf("ready %s\n", udp_address_text(text, udp_local_address(socket, 0)));
   fflush(stdout);
 
   while (rv == 0 && !stopped) {
-    struct pollfd p = {.fd = udp_posix_fd(socket), .events = POLLIN};
+    struct pollfd fds[UDP_ADDRESSES_MAX];
     udp_batch none = {0};
 
-    if (udp_send_pending(socket)) {
-      p.events |= POLLOUT;
-    }
-    if (poll(&p, 1, -1) < 0) {
+    if (poll(fds, udp_posix_pollfds(socket, fds), -1) < 0) {
       if (errno != EINTR) {
         rv = UDP_ERR_IO;
       }
       continue;
     }
-    if (p.revents & POLLOUT) {
+    if (fds[0].revents & POLLOUT) {
       udp_send_begin(socket, &none);
       rv = udp_send(socket, &none);
     }
