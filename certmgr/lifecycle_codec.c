@@ -20,6 +20,10 @@
 /* A day in the year 9999 is below this, and sums of such stay in range. */
 #define TIME_MAX (INT64_C(1) << 40)
 
+/* Counters that could run over are damage.  This one is what JSON still tells
+   apart (RFC 8259 section 6). */
+#define COUNTER_MAX ((UINT64_C(1) << 53) - 1)
+
 /* Reads or writes one after the other; |failed| once there is no more. */
 typedef struct codec {
   uint8_t *dest;
@@ -209,7 +213,8 @@ int cm_lifecycle_decode(cm_lifecycle *lc, const uint8_t *src, size_t len) {
   get_octets(&c, &lc->serials[0][0], sizeof(lc->serials));
   nslots = get(&c);
   if (c.failed || served > 1 || nserials > UINT32_MAX || nslots > CM_SLOTS ||
-      lc->epoch == 0 || lc->next_id == 0 || lc->seq > UINT64_MAX / 2) {
+      lc->epoch == 0 || lc->epoch > COUNTER_MAX || lc->next_id == 0 ||
+      lc->next_id > COUNTER_MAX || lc->seq > COUNTER_MAX) {
     return CM_ERR_INVALID;
   }
   lc->served = (int)served;

@@ -797,7 +797,14 @@ static void test_encode(void **state) {
   assert_int_equal(lc.slots[0].id, h.lc.slots[0].id);
   assert_true(lc.slots[1].retire_at == h.lc.slots[1].retire_at);
   assert_true(lc.seq > h.lc.seq);
-  /* The next id comes after the format, the profile and the epoch. */
+  /* Epoch, next id and number of a document come after the format and the
+     profile: those without a successor are damage. */
+  for (size_t off = 72; off <= 88; off += 8) {
+    memcpy(again, image, (size_t)len);
+    memset(again + off, 0xff, 8);
+    assert_int_equal(cm_lifecycle_decode(&lc, again, (size_t)len),
+                     CM_ERR_INVALID);
+  }
   memcpy(again, image, (size_t)len);
   memset(again + 80, 0, 8);
   assert_int_equal(cm_lifecycle_decode(&lc, again, (size_t)len),
