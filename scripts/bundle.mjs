@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /** `make bundle`: the app as a signed bundle that a person can install. */
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { readPassphrase } from 'wbn-sign';
 import { BUNDLE_MAX, BundleError, bundleId, makeBundle, makeKey, readKey, updateManifest }
   from '../manifest/bundle.mjs';
+import { pack } from '../manifest/pack.mjs';
 import { BadBundle, readBundle } from '../manifest/read_bundle.mjs';
 import { stageIwa } from './stage-iwa.mjs';
 
@@ -106,6 +107,23 @@ async function signingKey(file) {
   return readKey(pem, passphrase);
 }
 
+/**
+ * @template T
+ * @param {(folder: string) => Promise<T>} use gets the app's folder, which is
+ *     removed then
+ */
+async function withStaged(use) {
+  mkdirSync(join(ROOT, 'build'), { recursive: true });
+  const out = mkdtempSync(join(ROOT, 'build/bundle-'));
+  try {
+    const { folder } = stageIwa({ out });
+    pack(folder);
+    return await use(folder);
+  } finally {
+    rmSync(out, { recursive: true, force: true });
+  }
+}
+
 /** @param {string} file */
 async function verify(file) {
   const { id, version, resources } = await readBundle(new Uint8Array(read(file)));
@@ -145,8 +163,8 @@ async function main(args) {
   const key = await signingKey(values.key);
   const out = expand(values.out ?? join(ROOT, 'build/fortnight.swbn'));
   const update = expand(values.update ?? join(dirname(out), 'update.json'));
-  const folder = values.app ? expand(values.app) : stageIwa({ out: join(ROOT, 'build/bundle') }).folder;
-  const { id, version, bytes, files } = await makeBundle(folder, key, { updateUrl: values['update-url'] });
+  const make = (/** @type {string} */ folder) => makeBundle(folder, key, { updateUrl: values['update-url'] });
+  const { id, version, bytes, files } = await (values.app ? make(expand(values.app)) : withStaged(make));
   // The manifest first: what is refused there leaves no bundle behind.
   const old = values.update !== undefined && existsSync(update) ? readFileSync(update, 'utf8') : undefined;
   const manifest = updateManifest({ version, src: values.src ?? basename(out), channel: values.channel }, old);
