@@ -41,7 +41,7 @@ export function connectCard(model) {
           <div class="entry">
             <h3>Link <span class="aside">address and hashes in one</span></h3>
             <p id="link" class="value mono" data-empty="It comes with Start: give it to whoever is to connect, or let them scan its code.">${published?.link ?? ''}</p>
-            <div class="buttons">${copyButton(model, { key: 'link', label: 'Copy link', what: 'the link',
+            <div class="buttons">${copyButton(model, { key: 'link', label: 'Copy', what: 'the link',
               text: ({ link }) => link ?? '' })}</div>
           </div>
           <div class="entry last">
@@ -83,8 +83,12 @@ export function copyButton(model, { key, label, what, text, shown, then }) {
     then?.();
     await say(model, key, copied, what);
   };
-  return html`<button type="button" class="copy ${shown ? 'shown' : ''}" data-form=${key} aria-label="Copy ${what}"
-    ?disabled=${copied === ''} @click=${press}>${pressed.key === key ? pressed.said : label}</button>`;
+  // What is read out has what is to be seen in it (WCAG 2.5.3).
+  const name = label === 'Copy' ? `Copy ${what}` : `${label}: copy ${what}`;
+  const mine = pressed.key === key;
+  return html`<button type="button" class="copy ${shown ? 'shown' : ''}" data-form=${key}
+    aria-label=${mine ? pressed.told : name} ?disabled=${copied === ''} @click=${press}>${
+    mine ? pressed.said : label}</button>`;
 }
 
 /**
@@ -94,8 +98,8 @@ export function copyButton(model, { key, label, what, text, shown, then }) {
 export function hashButtons(model, use) {
   const hex = (/** @type {Published} */ { hashes }) => hashes.find((hash) => hash.use === use)?.hex ?? '';
   return html`
-    ${copyButton(model, { key: `hex-${use}`, label: 'Hex', what: `the ${use} hash as hex`, text: hex })}
-    ${copyButton(model, { key: `base64-${use}`, label: 'Base64', what: `the ${use} hash as base64`,
+    ${copyButton(model, { key: `hex-${use}`, label: 'Hex', what: `the ${use} hash in hexadecimal`, text: hex })}
+    ${copyButton(model, { key: `base64-${use}`, label: 'Base64', what: `the ${use} hash in base64`,
       text: (/** @type {Published} */ published) => hexToBase64(hex(published)) })}`;
 }
 

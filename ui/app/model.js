@@ -71,6 +71,7 @@ export class Model extends EventTarget {
   #screen;
   /** @type {'asks'|'unanswered'|undefined} */
   #takingOver;
+  #leaving = false;
   #isVisible = () => true;
   #asking = false;
   #again = false;
@@ -103,8 +104,12 @@ export class Model extends EventTarget {
     owner?.addEventListener('change', () => this.changed());
     owner?.addEventListener('asked', async () => {
       this.say('info', 'Another window takes over');
+      // What this one has done until now is what that one goes on with.
+      this.#leaving = true;
       await this.stop();
       owner.giveWay();
+      this.#leaving = false;
+      this.#tellOthers();
     });
   }
 
@@ -311,8 +316,12 @@ export class Model extends EventTarget {
   }
 
   #tellOthers() {
-    this.#owner?.tell({ serving: this.state === 'serving', url: this.published?.url ?? undefined,
-      options: this.fortnight.options });
+    if (this.#leaving) return;
+    const url = this.published?.url ?? undefined;
+    const { options } = this.fortnight;
+    // The links that are out there name the port, also if any would have done.
+    const port = url === undefined ? options.port : Number(new URL(url).port);
+    this.#owner?.tell({ serving: this.state === 'serving', url, options: { ...options, port } });
   }
 
   /** @param {ApplianceEvent[]} events */

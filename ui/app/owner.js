@@ -15,7 +15,7 @@
  *     // owner.role, owner.told; owner.inherited if it is 'owner' now
  *   });
  *   owner.addEventListener('asked', async () => {
- *     await stop();
+ *     await stop();     // And tell nothing of it: the heir is to go on.
  *     owner.giveWay();
  *   });
  *   owner.tell({ serving: true, url, options });

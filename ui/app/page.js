@@ -59,30 +59,13 @@ const header = ({ state }) => html`
 /** @param {Model} model */
 function serverCard(model) {
   const { button, does, busy } = STATES[model.state];
-  const press = () => {
-    if (busy) return;
-    if (does === 'stop') {
-      model.stop();
-      return;
-    }
-    const wrong = model.press();
-    if (wrong) showField(wrong);
-  };
   // Not |disabled|, which would take the focus away from the keyboard.
   return html`
     <section class="card server" aria-labelledby="server-title">
       <h2 id="server-title">Server</h2>
-      <button id="toggle" class="primary" type="button" data-does=${does} aria-disabled=${busy}
-        @click=${press}>${button}</button>
+      <button id="toggle" class="primary" type="submit" form="form" data-does=${does} aria-disabled=${busy}>${
+        button}</button>
       ${addressEntry(model)}
       <p id="copied" class="unseen" role="status">${copied()}</p>
     </section>`;
-}
-
-/** @param {keyof import('./options.js').Fields} name */
-function showField(name) {
-  const field = byId(name, HTMLElement);
-  const more = field.closest('details');
-  if (more) more.open = true;
-  field.focus();
 }

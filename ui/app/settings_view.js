@@ -3,6 +3,7 @@
 import { html, nothing } from 'lit';
 import { live } from 'lit/directives/live.js';
 import { backupDialog, openBackup } from './backup_view.js';
+import { byId } from './dom.js';
 import { defaultHosts, hints } from './options.js';
 
 /**
@@ -43,7 +44,10 @@ export function settingsCard(model) {
   return html`
     <section class="card settings" aria-labelledby="settings-title">
       <h2 id="settings-title">Settings <span class="aside">${state === 'stopped' ? '' : 'stop to change them'}</span></h2>
-      <form id="form" novalidate autocomplete="off" @input=${take} @submit=${submit}>
+      <form id="form" novalidate autocomplete="off" @input=${take} @submit=${(/** @type {Event} */ event) => {
+        event.preventDefault();
+        press(model);
+      }}>
         <fieldset id="fields" ?disabled=${state !== 'stopped'}>
           <legend class="unseen">Options</legend>
           <datalist id="addresses">
@@ -94,10 +98,19 @@ export function settingsCard(model) {
 }
 
 /**
- * Enter in a field is Start.
- * @param {Event} event
+ * Start or Stop was pressed, or Enter in a field.
+ * @param {Model} model
  */
-function submit(event) {
-  event.preventDefault();
-  document.getElementById('toggle')?.click();
+function press(model) {
+  if (model.state === 'stopping') return;
+  if (model.state !== 'stopped') {
+    model.stop();
+    return;
+  }
+  const wrong = model.press();
+  if (!wrong) return;
+  const field = byId(wrong, HTMLElement);
+  const more = field.closest('details');
+  if (more) more.open = true;
+  field.focus();
 }
