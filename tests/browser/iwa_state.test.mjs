@@ -10,6 +10,8 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { launchIwa } from '../../scripts/launch-iwa.mjs';
 import { stageIwa } from '../../scripts/stage-iwa.mjs';
+import { exportIdentity, importIdentity } from '../../ui/app/backup.js';
+import { until } from './step.mjs';
 
 /**
  * @typedef {import('playwright-core').Page} Page
@@ -35,6 +37,7 @@ const call = (page, method, argument = {}) => page.evaluate(async ([method, argu
 }, /** @type {const} */ ([method, argument]));
 
 const PORT = { port: 0 };
+const PASSPHRASE = 'correct horse battery';
 
 /** @param {{identity: string, hashes: {hex: string}[]}} published */
 const secrets = ({ identity, hashes }) => [identity, ...hashes.map(({ hex }) => hex)];
@@ -77,6 +80,13 @@ test('the app’s state', { timeout: 100_000 }, async (t) => {
   t.after(() => app.close());
   /** @type {string[]} */
   let known = [];
+  let url = '';
+  const openWindow = async () => {
+    const page = await app.context.newPage();
+    await page.goto(`${app.origin}/`);
+    await page.waitForFunction(() => 'fortnight' in globalThis);
+    return page;
+  };
 
   await t.test('a stop and a start', async () => {
     const first = await call(app.page, 'start', PORT);
@@ -106,22 +116,61 @@ test('the app’s state', { timeout: 100_000 }, async (t) => {
     const again = secrets(await call(app.page, 'start', PORT));
     assert.deepEqual(again.slice(0, 2), known.slice(0, 2));
     known = again;
+    ({ url } = await call(app.page, 'status'));
   });
 
-  await t.test('a second window is refused, and is not in the way', async () => {
-    const second = await app.context.newPage();
-    await second.goto(`${app.origin}/`);
-    await second.waitForFunction(() => 'fortnight' in globalThis);
+  /** @param {Page} page */
+  const isServing = (page) => until('it serves', async () => (await call(page, 'status')).run === 'serving');
+
+  await t.test('a second window says which one serves, and is not in the way', async () => {
+    const second = await openWindow();
+    await second.getByText('Fortnight serves in another window').waitFor();
+    await second.getByText(url).waitFor();
     const refused = await call(second, 'start', PORT);
     assert.equal(refused.code, 'state-refused');
     assert.match(refused.message, /another window/);
     await second.getByText('Start with nothing kept').click();
-    await second.waitForFunction(() => document.getElementById('state')?.dataset.state === 'serving');
+    await isServing(second);
     const status = await call(second, 'status');
     assert.equal(status.certificates.durable, false);
     assert.notEqual(status.identity, known[0]);
     await second.close();
     assert.deepEqual(secrets(await call(app.page, 'status')), known);
+  });
+
+  await t.test('a window takes the place of another, and serves in its place', async () => {
+    const first = app.page;
+    const second = await openWindow();
+    await second.getByText('Use this window instead').click();
+    await isServing(second);
+    const status = await call(second, 'status');
+    assert.deepEqual(secrets(status), known);
+    assert.equal(status.certificates.durable, true);
+    // The links that are out there name the port.
+    assert.equal(status.url, url);
+    await first.getByText('Fortnight serves in another window').waitFor();
+    assert.equal((await call(first, 'start', PORT)).code, 'state-refused');
+    // It is the heir of the other when that closes.
+    await second.close();
+    await first.getByText('Fortnight serves in another window').waitFor({ state: 'hidden' });
+    assert.deepEqual(secrets(await call(first, 'start', PORT)), known);
+  });
+
+  await t.test('all is lost but the file of the identity', async () => {
+    // As the dialogs of the page do it.
+    const appliance = { command: (/** @type {object} */ command) => call(app.page, 'command', command) };
+    const { text } = await exportIdentity(appliance, PASSPHRASE);
+    await call(app.page, 'stop');
+    const lost = await call(app.page, 'start', { ...PORT, ephemeral: true });
+    assert.notEqual(lost.identity, known[0]);
+    await assert.rejects(importIdentity(appliance, text, `${PASSPHRASE}!`), { code: 'wrong-passphrase' });
+    assert.equal((await call(app.page, 'status')).identity, lost.identity);
+    const found = await importIdentity(appliance, text, PASSPHRASE);
+    assert.equal(found.identity, known[0]);
+    assert.match(found.link ?? '', new RegExp(`[#&]id=${known[0]}`));
+    assert.ok(found.epoch > lost.epoch, 'clients would not take what is signed in an epoch that they know');
+    await call(app.page, 'stop');
+    assert.deepEqual(secrets(await call(app.page, 'start', PORT)), known);
   });
 
   await t.test('a copy that is damaged is set aside', async () => {
