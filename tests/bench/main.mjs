@@ -6,12 +6,13 @@
  * what rotations of the certificate do to those who are connected.
  *
  *   node tests/bench/main.mjs [--only native,node,iwa,rotations] [--json FILE]
- *       [--seconds S] [--rounds N] [--rate R] [--rotations N] [--swaps N]
+ *       [--seconds S] [--rounds N] [--rate R] [--rotations N] [--swaps N] [--pin]
  *
  * With "--only rotations" the hosts have their rotations and nothing else;
  * with "--only native,rotations" that one has everything.  "--only quinn" sets
- * the native appliance beside servers that are built on quinn, and "--only
- * memory" says what idle sessions cost.
+ * the native appliance beside servers that are built on quinn ("--pin": each
+ * with one processor, and the generator with another), and "--only memory"
+ * says what idle sessions cost.
  *
  * Figures depend on the machine and on what else it does; ratios within one
  * run are what may be compared.  All of them take turns, and each figure is
@@ -34,6 +35,7 @@ const { values } = parseArgs({ options: {
   rate: { type: 'string', default: '2000' },
   rotations: { type: 'string', default: '1000' },
   swaps: { type: 'string', default: '200' },
+  pin: { type: 'boolean', default: false },
   only: { type: 'string', default: 'native,node,iwa,rotations' },
   json: { type: 'string', default: join(ROOT, 'build/bench.json') },
 } });
@@ -43,6 +45,7 @@ const settings = {
   rate: atLeast('rate', 1),
   rotations: Math.round(atLeast('rotations', 10)),
   swaps: Math.round(atLeast('swaps', 1)),
+  pin: values.pin,
 };
 
 /**

@@ -15,7 +15,7 @@ import { percent, table, time, whole } from './table.mjs';
 
 /**
  * @typedef {import('./programs.mjs').Program} Program
- * @typedef {import('./throughput.mjs').Settings} Settings
+ * @typedef {import('./throughput.mjs').Settings & {pin: boolean}} Settings
  *
  * @typedef {object} Sample
  * @property {number} rate what of it was done in a second
@@ -118,10 +118,10 @@ function processorTime(pid) {
  * @param {Settings} settings
  * @returns {Promise<Sample>}
  */
-async function measureOne({ title, program }, { path, args, done }, { seconds }) {
+async function measureOne({ title, program }, { path, args, done }, { seconds, pin }) {
   const before = processorTime(program.pid);
-  const command = ['build/native/load', program.url, '--hash', program.hash, '--path', path,
-    ...args, '--duration', String(seconds)];
+  const command = [...on(pin, 1), 'build/native/load', program.url, '--hash', program.hash,
+    '--path', path, ...args, '--duration', String(seconds)];
   const { lines } = await run(command, (seconds + 20) * 1000);
   const result = JSON.parse(lines[lines.length - 1]);
   if (result.wrong > 0) {
@@ -137,28 +137,37 @@ async function measureOne({ title, program }, { path, args, done }, { seconds })
 }
 
 /**
+ * What a command begins with, for all its threads to stay on |processor|.
+ * @param {boolean} pin whether they are to
+ * @param {number} processor
+ */
+const on = (pin, processor) => (pin ? ['taskset', '--cpu-list', String(processor)] : []);
+
+/**
  * @param {string} folder
+ * @param {boolean} pin
  * @returns {Promise<Target[]>}
  */
-async function startAll(folder) {
+async function startAll(folder, pin) {
   const { cert, key, hash } = makeCertificate();
   const files = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
   writeFileSync(files[0], cert);
   writeFileSync(files[1], key, { mode: 0o600 });
   /** @type {Target[]} */
   const targets = [{ name: 'native', title: 'native', program: await start(
-    ['build/native/fortnight', 'serve', '--drain', '0', '--port', '0', '--ephemeral', '--http', 'off']) }];
+    [...on(pin, 0), 'build/native/fortnight', 'serve', '--drain', '0', '--port', '0',
+      '--ephemeral', '--http', 'off']) }];
   const node = modernNode();
   if (node) {
     targets.push({ name: 'moq', title: 'quinn (@moq/web-transport)', program: await start(
-      [...node, join(ROOT, 'tests/bench/quinn_node.mjs'), ...files]) });
+      [...on(pin, 0), ...node, join(ROOT, 'tests/bench/quinn_node.mjs'), ...files]) });
   } else {
     say('@moq/web-transport needs a C library that is not here: left out');
   }
   process.env.DENO_DIR = join(folder, 'deno');
   process.env.DENO_NO_UPDATE_CHECK = '1';
   targets.push({ name: 'deno', title: 'quinn (Deno)', endless: true, program: await start(
-    [...deno(), join(ROOT, 'tests/bench/quinn_deno.mjs'), ...files]) });
+    [...on(pin, 0), ...deno(), join(ROOT, 'tests/bench/quinn_deno.mjs'), ...files]) });
   for (const { program } of targets) program.hash ||= hash;
   return targets;
 }
@@ -172,7 +181,7 @@ export async function measureQuinn(settings) {
   /** @type {Target[]} */
   let targets = [];
   try {
-    targets = await startAll(folder);
+    targets = await startAll(folder, settings.pin);
     /** @type {Row[]} */
     const rows = LOADS.map(({ title, unit, ends }) => ({ title, unit, samples: targets
       .filter(({ endless }) => !(ends && endless))
@@ -220,8 +229,9 @@ const figure = (/** @type {number} */ n) => (n < 100 ? n.toFixed(1) : whole(n));
  * @param {Row[]} rows
  * @param {Settings} settings
  */
-export function printQuinn(rows, { seconds, rounds }) {
-  console.log(`\nNative beside quinn, by turns; the median of ${rounds} x ${seconds} s.  Ratios are native's to it: `
+export function printQuinn(rows, { seconds, rounds, pin }) {
+  console.log(`\nNative beside quinn, by turns; the median of ${rounds} x ${seconds} s${
+    pin ? '; a server has one processor, the generator another' : ''}.  Ratios are native's to it: `
     + 'of the rate, and of\nwhat can be done with the same processor time of the server.  '
     + 'Generator: its part of one processor');
   /** @type {string[][]} */
