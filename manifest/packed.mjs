@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * fortnight.mjs as a bundle has it: a web bundle compresses nothing, so its
- * WebAssembly is compressed, and inflated here.  What the linker wrote is
- * fortnight_plain.mjs there; see pack.mjs.
+ * WebAssembly is compressed, and inflated here while it is compiled.  What the
+ * linker wrote is fortnight_plain.mjs there; see pack.mjs.
  */
 
 /* Out of the type checker's sight: the file is there in the bundle alone. */
@@ -10,17 +10,27 @@ const PLAIN = './fortnight_plain.mjs';
 
 /** @type {import('../ui/server/types.d.ts').CreateModule} */
 export default async (init) => {
-  const [{ default: createModule }, wasmBinary] = await Promise.all([
+  const [{ default: createModule }, compiled] = await Promise.all([
     import(PLAIN),
-    inflated(new URL('./fortnight.wasm.gz', import.meta.url)),
+    compile(new URL('./fortnight.wasm.gz', import.meta.url)),
   ]);
-  return createModule({ ...init, wasmBinary });
+  return createModule({
+    ...init,
+    /**
+     * @param {WebAssembly.Imports} imports
+     * @param {(instance: WebAssembly.Instance, module: WebAssembly.Module) => void} done
+     */
+    instantiateWasm: (imports, done) => {
+      done(new WebAssembly.Instance(compiled, imports), compiled);
+      return {};
+    },
+  });
 };
 
 /** @param {URL} url */
-async function inflated(url) {
+async function compile(url) {
   const response = await fetch(url);
   if (!response.ok || !response.body) throw new Error(`${url.pathname} is missing (${response.status})`);
   const stream = response.body.pipeThrough(new DecompressionStream('gzip'));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
+  return WebAssembly.compileStreaming(new Response(stream, { headers: { 'content-type': 'application/wasm' } }));
 }
