@@ -361,6 +361,7 @@ test('what the person sees', { timeout: 110_000 }, async (t) => {
     // There is nobody to ask here, and so it is denied.
     await page.getByRole('button', { name: 'Go on' }).click();
     await page.getByRole('alert', { name: 'Chromium does not let this app use the network' }).waitFor();
+    await page.getByText('Try again, and press “Allow” when Chromium asks').waitFor();
     await permit('denied', ['local-network']);
     await permit('granted', ['loopback-network']);
     await page.getByRole('button', { name: 'Try again' }).click();

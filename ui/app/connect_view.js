@@ -24,7 +24,7 @@ export const addressEntry = (model) => html`
   <div class="entry last">
     <h3>Serving at</h3>
     <p id="url" class="value mono one-line" data-empty=${model.state === 'starting'
-      ? 'Starting; if Chromium asks, allow the network' : 'Press Start to serve'}>${model.published?.url ?? ''}</p>
+      ? 'Starting…' : 'Press Start to serve'}>${model.published?.url ?? ''}</p>
     <div class="buttons">${copyButton(model, { key: 'url', label: 'Copy', what: 'the address',
       text: ({ url }) => url ?? '' })}</div>
   </div>`;

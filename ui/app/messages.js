@@ -47,15 +47,19 @@ export function explain(code, text, options, permissions = {}) {
         };
       }
       const missing = Object.entries(FEATURES)
-        .filter(([name]) => permissions[/** @type {keyof Permissions} */ (name)] !== 'granted')
-        .map(([, words]) => words);
+        .filter(([name]) => permissions[/** @type {keyof Permissions} */ (name)] !== 'granted');
+      // A prompt that was only closed comes again.
+      const asksAgain = missing.length > 0 && missing.every(([name]) =>
+        permissions[/** @type {keyof Permissions} */ (name)] === 'prompt');
+      const words = (missing.length ? missing : Object.entries(FEATURES)).map(([, words]) => words).join(' and ');
       return {
         kind: 'permission',
         title: 'Chromium does not let this app use the network',
         ways: [
-          'Open the app’s menu (⋮ in its title bar), and there “App info”, then “Settings”.',
-          `Allow ${(missing.length ? missing : Object.values(FEATURES)).join(' and ')}.`,
-          'Come back and try again. Nothing of this lets pages of other sites in.',
+          ...(asksAgain ? [`Try again, and press “Allow” when Chromium asks for ${words}.`] : [
+            'Open the app’s menu (⋮ in its title bar), and there “App info”, then “Settings”.',
+            `Allow ${words}.`,
+            'Come back and try again. Nothing of this lets pages of other sites in.']),
           'On a managed device, the policy LocalNetworkAccessAllowedForUrls decides: ask who manages it.',
         ],
         actions: [AGAIN],

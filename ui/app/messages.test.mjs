@@ -16,6 +16,7 @@ test('a denied permission names what is missing, and only that', () => {
   const ways = (/** @type {import('./messages.js').Permissions} */ permissions) =>
     explain('permission-denied', '', {}, permissions).ways.join(' ');
   assert.match(ways({ 'local-network': 'granted', 'loopback-network': 'denied' }), /Allow other apps and services on this device\./);
+  assert.match(ways({ 'local-network': 'granted', 'loopback-network': 'prompt' }), /press “Allow” when Chromium asks for other/);
   assert.match(ways({ 'local-network': 'denied', 'loopback-network': 'prompt' }), /Allow the local network and other apps/);
   assert.match(ways({}), /Allow the local network and other apps/);
 });

@@ -30,7 +30,7 @@ const page = (model) => html`
   <main>
     <div class="column">
       ${serverCard(model)}
-      ${model.notice ? screen(model, model.notice, 'notice') : ''}
+      ${model.notice && model.state === 'serving' ? screen(model, model.notice, 'notice') : ''}
       ${settingsCard(model)}
       ${logCard(model)}
     </div>
