@@ -8,6 +8,14 @@ import { makeScratch } from '../process.mjs';
 import { step } from '../step.mjs';
 import { findProgram } from './client.mjs';
 
+/** What leaves no TCP connection idle: pages.mjs tells why. */
+const PREFERENCES = {
+  // No second connection beside a slow one, to be kept for later.
+  'network.http.connection-retry-timeout': 0,
+  // Nor one to Firefox's own services, where there is a network.
+  'network.dns.disabled': true,
+};
+
 /**
  * @param {string} pageUrl
  * @returns {Promise<import('./client.mjs').Client>}
@@ -22,6 +30,7 @@ export async function startFirefox(pageUrl) {
       executablePath: findProgram(process.env.FIREFOX, ['firefox-esr', 'firefox']),
       headless: true,
       userDataDir: profile,
+      extraPrefsFirefox: PREFERENCES,
       env: scratch.env,
       handleSIGINT: false,
       handleSIGTERM: false,
