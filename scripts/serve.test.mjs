@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The native program: what needs real sockets and a start of its own. */
+/** The native program, and the WASM on Node: what needs real sockets and a start of its own. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -61,3 +63,72 @@ test('an address that cannot be had ends it, whichever it is', { timeout: 30_000
   assert.equal(await second.exit(), 3);
   assert.match(second.errors[0], new RegExp(`port ${taken.split(':')[1]} of 127.0.0.1 is in use`));
 });
+
+/**
+ * The token in the stateless reset (RFC 9000 section 10.3) with which a server
+ * answers a packet of a connection that it does not know.
+ * @param {number} port
+ * @param {Buffer} id 16 octets: the connection's
+ */
+async function resetToken(port, id) {
+  const socket = createSocket('udp4');
+  try {
+    socket.send(Buffer.concat([Buffer.of(0x40), id, Buffer.alloc(60, 0xa5)]), port, '127.0.0.1');
+    const [message] = await once(socket, 'message', { signal: AbortSignal.timeout(10_000) });
+    return message.subarray(-16).toString('hex');
+  } finally {
+    socket.close();
+  }
+}
+
+const WASM = fileURLToPath(new URL('serve-wasm.mjs', import.meta.url));
+
+for (const [name, command, first] of /** @type {[string, string, string[]][]} */ ([
+  ['native', NATIVE, ['serve', '--http', 'off']],
+  ['wasm', process.execPath, [WASM]],
+])) {
+  test(`${name}: connections of before a restart are told that they are gone`, { timeout: 60_000 }, async (t) => {
+    const folder = mkdtempSync(join(scratch, 'state-'));
+    const state = join(folder, 'state');
+    const file = join(state, 'quic.keys');
+    const id = Buffer.alloc(16, 0x5e);
+    /** @param {...string} args */
+    const once = async (...args) => {
+      const program = startProgram(t, command, [...first, '--port', '0', ...args], homes(folder));
+      const { url } = await program.ready();
+      const token = await resetToken(Number(new URL(url).port), id);
+      program.child.kill('SIGTERM');
+      assert.equal(await program.exit(), 0, program.errors.join('\n'));
+      return { token, said: program.errors.filter((line) => line.includes('quic.keys')) };
+    };
+    const one = await once('--state', state);
+    assert.match(one.said.join('\n'), /^[^\n]*info: .*quic\.keys is new[^\n]*$/);
+    assert.equal(statSync(file).mode & 0o7777, 0o600);
+    assert.equal(statSync(file).size, 104);
+    assert.deepEqual(await once('--state', state), { token: one.token, said: [] });
+
+    // Nothing but the keys is lost with them, and that once.
+    const octets = readFileSync(file);
+    octets[20] ^= 1;
+    writeFileSync(file, octets);
+    const two = await once('--state', state);
+    assert.notEqual(two.token, one.token);
+    assert.match(two.said.join('\n'), /warning: .*quic\.keys was damaged: new keys/);
+    assert.deepEqual(await once('--state', state), { token: two.token, said: [] });
+    rmSync(file);
+    const three = await once('--state', state);
+    assert.match(three.said.join('\n'), /quic\.keys is new/);
+    assert.notEqual(three.token, two.token);
+    chmodSync(file, 0o644);
+    const four = await once('--state', state);
+    assert.match(four.said.join('\n'), /warning: .*could be read by others|warning: .*chmod 600/);
+    assert.notEqual(four.token, three.token);
+    assert.equal(statSync(file).mode & 0o7777, 0o600);
+
+    const kept = readdirSync(folder);
+    const none = await once('--ephemeral');
+    assert.notEqual((await once('--ephemeral')).token, none.token);
+    assert.deepEqual(readdirSync(folder), kept);
+    assert.ok(!existsSync(join(folder, 'fortnight', 'quic.keys')));
+  });
+}

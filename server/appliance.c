@@ -274,6 +274,12 @@ int appliance_new(appliance **pappliance, const appliance_config *config,
   endpoint.retry_above = config->retry_above;
   endpoint.handshakes_max = config->handshakes_max;
   endpoint.memory_max = config->memory_max;
+  endpoint.keys = config->keys;
+  if (config->keys && now->wall > 0) {
+    /* Tokens are dated by the wall clock of the start: what was given out by
+       another start has its age. */
+    endpoint.token_clock = (uint64_t)now->wall * NGTCP2_SECONDS - now->mono;
+  }
   endpoint.on_initial = appliance_on_initial;
   endpoint.on_end = appliance_on_end;
   endpoint.user = a;

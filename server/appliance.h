@@ -66,6 +66,8 @@ typedef struct appliance_config {
   size_t retry_above;
   size_t handshakes_max;
   size_t memory_max;
+  /* Those of a start before this one, or NULL; copied. */
+  const quic_endpoint_keys *keys;
   /* Nanoseconds in which a new connection has to make a request; 0: for ever.
    */
   uint64_t request_timeout;

@@ -5,6 +5,8 @@
 #define _GNU_SOURCE
 #include "server/cli_serve.h"
 
+#include "server/keys.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -437,10 +439,26 @@ static int is_doubtful(char *why, size_t whylen, const serve_host *h,
   return 1;
 }
 
+/* Those of the state folder, if there is one. */
+static int open_keys(const serve_host *h, quic_endpoint_keys *keys) {
+  keys_note note;
+  int rv;
+
+  if (!h->store) {
+    return 0;
+  }
+  rv = keys_open(keys, h->state_path, &cm_random_system, &note);
+  if (rv == 0 && note.level) {
+    serve_log(h, note.level, "%s", note.text);
+  }
+  return rv;
+}
+
 static int open_appliance(serve_host *h) {
   const cli_options *o = h->options;
   const char *defaults[HOST_NAMES_MAX];
   appliance_config config;
+  quic_endpoint_keys keys;
   appliance_time t;
   char doubt[256];
   int rv;
@@ -463,8 +481,14 @@ static int open_appliance(serve_host *h) {
     config.keylog = on_keylog;
     config.keylog_user = h->key_log;
   }
+  rv = open_keys(h, &keys);
+  if (rv != 0) {
+    return serve_fail(h, rv);
+  }
+  config.keys = h->store ? &keys : NULL;
   host_now(&t);
   rv = appliance_new(&h->appliance, &config, &t);
+  ngtcp2_secure_clear(&keys, sizeof(keys));
   if (rv != 0) {
     return serve_fail(h, rv);
   }

@@ -12,6 +12,7 @@
 #include "certmgr/store.h"
 #include "directsockets/directsockets.h"
 #include "server/host.h"
+#include "server/keys.h"
 #include "server/script_web.h"
 
 #include <stdio.h>
@@ -386,6 +387,8 @@ static int read_options(host *h, const cJSON *options, appliance_config *config,
 
 /* With the socket and the state open. */
 static int serve_by(host *h, appliance_config *config) {
+  quic_endpoint_keys keys;
+  keys_note note;
   appliance_time t;
   unsigned bad;
   char text[256];
@@ -407,8 +410,20 @@ static int serve_by(host *h, appliance_config *config) {
   config->on_journal = on_journal;
   config->on_publish = on_publish;
   config->user = h;
+  if (h->store) {
+    rv = keys_open(&keys, "state", &cm_random_system, &note);
+    if (rv != 0) {
+      return fail(h, rv);
+    }
+    if (note.level) {
+      tell(h, note.level, note.text);
+    }
+    config->keys = &keys;
+  }
   host_now(&t);
   rv = appliance_new(&h->appliance, config, &t);
+  ngtcp2_secure_clear(&keys, sizeof(keys));
+  config->keys = NULL;
   if (rv != 0) {
     return fail(h, rv);
   }

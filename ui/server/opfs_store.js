@@ -19,9 +19,9 @@ import { ApplianceError } from './exit_codes.js';
 
 const FOLDER = 'state';
 
-/* The names of store_web.c and journal_web.c. */
+/* The names of store_web.c, journal_web.c and keys_web.c. */
 export const NAMES = Object.freeze(['key', 'state.0', 'state.1', 'state.0.bad', 'state.1.bad',
-  'journal.jsonl', 'journal.jsonl.bad']);
+  'journal.jsonl', 'journal.jsonl.bad', 'quic.keys']);
 
 /* For how long the files of a worker that has just ended may still be held. */
 const HELD_MS = 3000;
