@@ -45,6 +45,7 @@ typedef struct link_state {
 static sim_load_options opts;
 static sim_load load;
 static sim_batch batch;
+static sim_arrivals arrivals;
 static sim_random randomness;
 static sim_tls *tls;
 static sim_address remote;
@@ -114,17 +115,17 @@ static int begin_client(link_state *link, uint64_t now) {
 }
 
 static void receive(link_state *link) {
-  size_t i, n;
+  size_t i;
 
   do {
     uint64_t now = monotonic();
 
-    n = sim_socket_receive(&link->sock, &batch);
+    sim_socket_receive(&link->sock, &arrivals);
     sim_worker_tick(link->worker, now);
-    for (i = 0; i < n; ++i) {
-      sim_client_receive(link->client, batch.data[i], batch.len[i], now);
+    for (i = 0; i < arrivals.count; ++i) {
+      sim_client_receive(link->client, arrivals.data[i], arrivals.len[i], now);
     }
-  } while (n == SIM_BATCH);
+  } while (arrivals.more);
   link->dirty = 1;
 }
 

@@ -44,6 +44,7 @@ struct guests {
   sim_tls *tls;
   sim_random random;
   sim_batch batch;
+  sim_arrivals arrivals;
   /* When the next visitor is due. */
   uint64_t visit_at;
   uint64_t interval;
@@ -417,8 +418,8 @@ uint64_t guests_run(guests *all, const guests_hashes *known, uint64_t stop,
 }
 
 void guests_receive(guests *all, void *tag) {
+  sim_arrivals *arrivals = &all->arrivals;
   guest *g = tag;
-  size_t n;
 
   if (g->client == NULL) {
     return;
@@ -426,11 +427,11 @@ void guests_receive(guests *all, void *tag) {
   do {
     uint64_t now = monotonic();
 
-    n = sim_socket_receive(&g->sock, &all->batch);
-    for (size_t i = 0; i < n; ++i) {
-      sim_client_receive(g->client, all->batch.data[i], all->batch.len[i], now);
+    sim_socket_receive(&g->sock, arrivals);
+    for (size_t i = 0; i < arrivals->count; ++i) {
+      sim_client_receive(g->client, arrivals->data[i], arrivals->len[i], now);
     }
-  } while (n == SIM_BATCH);
+  } while (arrivals->more);
   g->dirty = 1;
 }
 

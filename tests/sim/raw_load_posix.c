@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 static sim_batch batch;
+static sim_arrivals arrivals;
 
 static uint64_t monotonic(void) {
   struct timespec ts;
@@ -32,14 +33,14 @@ typedef struct raw_link {
 
 static void raw_receive(sim_load *load, raw_link *link) {
   uint64_t number, now;
-  size_t i, n;
+  size_t i;
 
   do {
-    n = sim_socket_receive(&link->sock, &batch);
+    sim_socket_receive(&link->sock, &arrivals);
     now = monotonic();
-    for (i = 0; i < n; ++i) {
-      memcpy(&number, batch.data[i], sizeof(number));
-      if (batch.len[i] != load->config.size || number >= link->next) {
+    for (i = 0; i < arrivals.count; ++i) {
+      memcpy(&number, arrivals.data[i], sizeof(number));
+      if (arrivals.len[i] != load->config.size || number >= link->next) {
         ++load->wrong;
       } else if (number < link->oldest || link->due[number % RING] == 0) {
         ++load->datagrams_late;
@@ -50,7 +51,7 @@ static void raw_receive(sim_load *load, raw_link *link) {
         ++load->datagrams_echoed;
       }
     }
-  } while (n == SIM_BATCH);
+  } while (arrivals.more);
 }
 
 static void raw_give_up(sim_load *load, raw_link *link, uint64_t now) {
