@@ -12,7 +12,7 @@ const PLAIN = './fortnight_plain.mjs';
 export default async (init) => {
   const [{ default: createModule }, compiled] = await Promise.all([
     import(PLAIN),
-    compile(new URL('./fortnight.wasm.gz', import.meta.url)),
+    prepare(),
   ]);
   return createModule({
     ...init,
@@ -26,6 +26,9 @@ export default async (init) => {
     },
   });
 };
+
+/** Compiles it ahead; whoever holds on to the result spares others of the process the work. */
+export const prepare = () => compile(new URL('./fortnight.wasm.gz', import.meta.url));
 
 /** @param {URL} url */
 async function compile(url) {

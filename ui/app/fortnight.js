@@ -13,6 +13,7 @@ import { ApplianceError } from '../server/exit_codes.js';
  */
 
 const WORKER = '/server/worker.js';
+const MODULE = '/fortnight.mjs';
 const WASM = '/fortnight.wasm';
 
 /* How long a run may take to say goodbye to its peers. */
@@ -45,7 +46,7 @@ export class Fortnight extends EventTarget {
    * live in one process, for as long as one of them holds on to the result.
    */
   prepare() {
-    this.#compiled ??= WebAssembly.compileStreaming(fetch(WASM)).catch(() => {
+    this.#compiled ??= compile().catch(() => {
       // Whoever needs it will say why.
     });
     if (this.#spare || this.#run) return;
@@ -136,6 +137,13 @@ export class Fortnight extends EventTarget {
     this.#state = state;
     this.dispatchEvent(new Event('state'));
   }
+}
+
+/** The WebAssembly, which a bundle has in a form of its own (manifest/packed.mjs). */
+async function compile() {
+  /** @type {{prepare?: () => Promise<unknown>}} */
+  const { prepare } = await import(/* @vite-ignore */ MODULE);
+  return prepare ? prepare() : WebAssembly.compileStreaming(fetch(WASM));
 }
 
 /** One worker, one run. */
