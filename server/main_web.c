@@ -99,6 +99,12 @@ static void on_publish(void *user, const cm_publication *publication) {
   cJSON_AddItemToArray(h->events, event);
 }
 
+static cJSON *on_health(void *user) {
+  const host *h = user;
+
+  return h->script ? script_web_describe(h->script) : NULL;
+}
+
 static void hand_out(host *h) {
   char *text;
 
@@ -409,6 +415,7 @@ static int serve_by(host *h, appliance_config *config) {
   config->on_event = on_event;
   config->on_journal = on_journal;
   config->on_publish = on_publish;
+  config->on_health = on_health;
   config->user = h;
   if (h->store) {
     rv = keys_open(&keys, "state", &cm_random_system, &note);

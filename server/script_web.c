@@ -44,6 +44,22 @@ void script_web_take(script *script) {
   }
 }
 
+cJSON *script_web_describe(const script *script) {
+  const script_counters *c = script_get_counters(script);
+  cJSON *object = cJSON_CreateObject();
+
+  cJSON_AddNumberToObject(object, "unread", (double)script_unread(script));
+  cJSON_AddNumberToObject(object, "requests_refused",
+                          (double)c->requests_refused);
+  cJSON_AddNumberToObject(object, "datagrams_dropped",
+                          (double)c->datagrams_dropped);
+  cJSON_AddNumberToObject(object, "sessions_overrun",
+                          (double)c->sessions_overrun);
+  cJSON_AddNumberToObject(object, "records_ignored",
+                          (double)c->records_ignored);
+  return object;
+}
+
 void script_web_emit(script *script) {
   const uint8_t *data;
   size_t len = script_finish(script, &data);

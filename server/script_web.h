@@ -15,6 +15,10 @@ int script_web_new(script **pscript, const cJSON *paths);
 /* Does what JavaScript has asked since. */
 void script_web_take(script *script);
 
+/* {"unread","requests_refused","datagrams_dropped","sessions_overrun",
+   "records_ignored"}, for "status"; NULL for want of memory. */
+cJSON *script_web_describe(const script *script);
+
 /* Hands out what has happened, if JavaScript has room for it. */
 void script_web_emit(script *script);
 

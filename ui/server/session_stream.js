@@ -189,7 +189,15 @@ export class SessionStream {
         // At once: abort() itself waits for the write that is under way.
         controller.signal.addEventListener('abort', () => this.#reset(controller.signal.reason));
       },
-      write: (chunk) => this.#write(octetsOf(chunk)),
+      write: (chunk) => {
+        try {
+          return this.#write(octetsOf(chunk));
+        } catch (error) {
+          // It is the end of the stream here, so the peer is told.
+          this.#reset(error);
+          throw error;
+        }
+      },
       close: () => this.#finish(),
       abort: (reason) => this.#reset(reason),
     });

@@ -164,6 +164,15 @@ export interface Status extends Published {
   sessions: Session[];
   counters: Record<string, number>;
   closed: SessionEnd[];
+  /** Of the sessions that the application serves, if there are paths for it. */
+  health?: {
+    /** Octets of streams that came and were not read. */
+    unread: number;
+    requests_refused: number;
+    datagrams_dropped: number;
+    sessions_overrun: number;
+    records_ignored: number;
+  };
 }
 
 /** The Emscripten module, as far as it is used here. */
