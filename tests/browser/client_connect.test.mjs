@@ -188,10 +188,11 @@ for (const [name, begin] of Object.entries(STARTS)) {
         await tell('datagram', { id, text: 'one' });
       });
       await tell('trouble', { id, code: 'lost' });
-      await live({ args }, async () => {
+      await live({ args }, async ({ rotate }) => {
         await tell('sessions', { id, n: 2 });
         await tell('datagram', { id, text: 'two' });
         assert.equal(await tell('echo', { id, text: 'three' }), 'three');
+        await tell('learns', { id, hex: hashesByUse(await rotate()).active });
         const { told } = await tell('look', { id });
         assert.equal(told[1].state, 'reconnecting');
         assert.ok(told[1].retryIn >= 10 && told[1].retryIn <= 20, `again in ${told[1].retryIn} ms`);

@@ -313,7 +313,8 @@ export type ConnectOptions = {
      */
     time?: string | URL | null | undefined;
     /**
-     * ms that one attempt may take (10000)
+     * ms that one attempt may take (10000; in Chromium
+     * 300000, as it gives up by itself before)
      */
     timeout?: number | undefined;
     /**

@@ -42,6 +42,14 @@ const SILENCE_MS = 3_500;
 const FETCH_MS = 10_000;
 
 /**
+ * How long one attempt may take.  Chromium gives up by itself, after 4 s of
+ * silence; but it makes a page that has failed some ten times wait before it
+ * even begins, and the longer, the more often that is given up.  Firefox would
+ * take 30 s.
+ */
+const timeoutMs = () => ('userAgentData' in (globalThis.navigator ?? {}) ? 300_000 : 10_000);
+
+/**
  * What went wrong.
  *
  * Connecting:
@@ -149,7 +157,8 @@ export class FortnightError extends Error {
  *     relative to the page.  null: none
  * @property {string | URL | null} [time]  whose Date header tells the time, when
  *     connecting has failed; by default the page's own address.  null: none
- * @property {number} [timeout]  ms that one attempt may take (10000)
+ * @property {number} [timeout]  ms that one attempt may take (10000; in Chromium
+ *     300000, as it gives up by itself before)
  * @property {Omit<WebTransportOptions, 'serverCertificateHashes'> & Record<string, unknown>} [webTransport]
  *     for the WebTransport constructor
  */
@@ -186,11 +195,12 @@ const toHex = (octets) =>
 
 /**
  * @param {string} text
+ * @param {string} [base]
  * @returns {URL | null}
  */
-function parseUrl(text) {
+function parseUrl(text, base) {
   try {
-    return new URL(text);
+    return new URL(text, base);
   } catch {
     return null;
   }
@@ -447,7 +457,9 @@ class Book {
     const before = this.set?.hashes.map((it) => it.b64url) ?? [];
     this.set = set;
     this.#jws = jws;
-    this.#retire(before);
+    // Of a link, what stood before that which is active now.
+    const { hashes } = this.#link;
+    this.#retire([...before, ...hashes.slice(0, Math.max(0, hashes.indexOf(set.hashes[0].b64url)))]);
   }
 
   /**
@@ -761,6 +773,8 @@ export class FortnightTransport extends EventTarget {
   /** @type {Link | null} */
   #link = null;
   #path = '';
+  /** @type {string | null} */
+  #mirror = null;
   #ready = /** @type {PromiseWithResolvers<undefined>} */ (Promise.withResolvers());
   #closed = /** @type {PromiseWithResolvers<WebTransportCloseInfo>} */ (Promise.withResolvers());
   /** The next session. @type {PromiseWithResolvers<WebTransport>} */
@@ -774,6 +788,8 @@ export class FortnightTransport extends EventTarget {
   #feed = null;
   #following = false;
   #ever = false;
+  /** Whether it has been looked if the server is there at all. */
+  #asked = false;
   /** Where each is. @type {WeakMap<WebTransport, string>} */
   #origins = new WeakMap();
   /** @type {any} */
@@ -802,9 +818,9 @@ export class FortnightTransport extends EventTarget {
   /** The link with the newest hashes, to be handed on. */
   get link() {
     if (!this.#link) return '';
-    const { url, identity, mirror } = this.#link;
-    const set = this.#book.set;
-    const wt = set ? set.hashes.map((it) => it.b64url) : this.#link.hashes;
+    const { url, hashes, identity, mirror } = this.#link;
+    const offer = this.#book.offer();
+    const wt = offer.length > 0 ? offer : hashes;
     return `${url}#wt=${wt.join('.')}${identity ? `&id=${identity}` : ''}${
       mirror ? `&mirror=${encodeURIComponent(mirror)}` : ''}`;
   }
@@ -878,14 +894,16 @@ export class FortnightTransport extends EventTarget {
   async #run(text) {
     const { path, storage = defaultStorage(), mirror, reconnect = false } = this.#options;
     const link = this.#link = parseLink(text);
+    this.#mirror = link.mirror;
     const url = new URL(link.url);
     this.#path = path ?? url.pathname + url.search;
     if (!this.#path.startsWith('/') || this.#path.includes('#')) {
       throw new FortnightError('bad-link', `The path "${this.#path}" does not begin with "/".`);
     }
     if (mirror !== undefined) {
-      const at = mirror === null ? null : parseUrl(new URL(mirror, globalThis.location?.href).href);
-      this.#link = { ...link, mirror: at && at.href };
+      const at = mirror === null ? null : parseUrl(String(mirror), globalThis.location?.href);
+      if (mirror !== null && !at) throw new FortnightError('bad-link', `The mirror "${mirror}" is no address.`);
+      this.#mirror = at && at.href;
     }
     this.#book = new Book(link, storage);
     if (typeof WebTransport !== 'function') {
@@ -958,7 +976,7 @@ export class FortnightTransport extends EventTarget {
     }
     const { host } = new URL(/** @type {Link} */ (this.#link).url);
     this.session = session;
-    this.#ever = true;
+    this.#ever = this.#asked = true;
     for (const name of DATAGRAM_LIMITS) {
       const value = this.#limits[name];
       if (value !== undefined) /** @type {any} */ (session.datagrams)[name] = value;
@@ -1031,7 +1049,6 @@ export class FortnightTransport extends EventTarget {
    * @throws {FortnightError}
    */
   async #dial() {
-    const link = /** @type {Link} */ (this.#link);
     await this.#book.load();
     /** @type {FortnightError | null | undefined} */
     let mirror;
@@ -1041,10 +1058,9 @@ export class FortnightTransport extends EventTarget {
     let failure = null;
     for (;;) {
       const hashes = this.#book.offer();
-      const moved = this.#book.set ? new URL(this.#book.set.url).origin : '';
-      for (const origin of new Set([new URL(link.url).origin, moved])) {
+      for (const origin of this.#addresses()) {
         const attempt = `${origin} ${hashes}`;
-        if (!origin || hashes.length === 0 || tried.has(attempt)) continue;
+        if (hashes.length === 0 || tried.has(attempt)) continue;
         tried.add(attempt);
         try {
           const session = await this.#open(origin + this.#path, hashes);
@@ -1063,6 +1079,15 @@ export class FortnightTransport extends EventTarget {
     throw await this.#diagnose(failure, mirror);
   }
 
+  /** Where the server is: by the link; else where it says itself that it is. */
+  #addresses() {
+    const linked = new URL(/** @type {Link} */ (this.#link).url);
+    const told = new URL(this.#book.set?.url ?? linked);
+    // Nobody else's device is meant by "this device".
+    return privacyOf(told.hostname) > privacyOf(linked.hostname) ? [linked.origin]
+      : [...new Set([linked.origin, told.origin])];
+  }
+
   #check() {
     if (this.#closing) throw new FortnightError('closed', 'The connection is closed.');
   }
@@ -1072,13 +1097,14 @@ export class FortnightTransport extends EventTarget {
    * @param {string[]} hashes
    */
   #open(url, hashes) {
-    const { timeout = 10_000, webTransport } = this.#options;
+    const { timeout = timeoutMs(), webTransport } = this.#options;
     return open(url, hashes, { timeout, signal: this.#abort.signal, webTransport });
   }
 
   /** @returns {Promise<FortnightError | null>}  why there is nothing newer; null: there is, or no mirror */
   async #askMirror() {
-    const { mirror, identity } = /** @type {Link} */ (this.#link);
+    const mirror = this.#mirror;
+    const { identity } = /** @type {Link} */ (this.#link);
     if (mirror === null || identity === null) return null;
     try {
       const newer = await this.#take(await fetchMirror(mirror, this.#abort.signal), false);
@@ -1110,8 +1136,9 @@ export class FortnightTransport extends EventTarget {
     const cause = mirror ?? failure?.cause;
     const off = await clockError(this.#options.time, this.#abort.signal);
     const now = wallClock();
-    const ahead = set ? Math.min(...set.hashes.map((it) => it.not_before)) - now : 0;
-    const wrong = Math.abs(off) > CLOCK_MAX ? off : ahead > 0 ? now - /** @type {HashSet} */ (set).issued_at : 0;
+    // Certificates from the future are from a time before this clock's.
+    const early = set && set.hashes.every((it) => it.not_before > now) ? Math.min(0, now - set.issued_at) : 0;
+    const wrong = Math.abs(off) > CLOCK_MAX ? off : early;
     if (failure?.blocked) {
       return new FortnightError('page-policy',
         `This page is not allowed to connect to ${url.origin}: its own Content-Security-Policy forbids it.`, { cause });
@@ -1121,22 +1148,22 @@ export class FortnightTransport extends EventTarget {
         privacyOf(url.hostname) === 2 ? 'other apps on this device' : 'devices on the local network'
       }. Allow it in the settings of this site, to the left of its address, and try again.`, { cause });
     }
-    if (wrong && !failure?.status) {
+    if (wrong && !failure?.status && !failure?.silent) {
       return new FortnightError('clock-wrong', `The clock of this device is ${duration(wrong)} ${
         wrong > 0 ? 'fast' : 'slow'}. Set it, and try again.`, { cause });
     }
-    const about = mirrorWords(link.mirror, mirror);
+    const about = mirrorWords(this.#mirror, mirror);
     if (!failure || failure.certificate) {
       const since = set && now > set.valid_until ? `: what it knows ran out ${duration(now - set.valid_until)} ago` : '';
       return new FortnightError('link-too-old',
         `This link is too old${since}. Ask for a new one.${about}`,
-        { cause, maybe: ['clock-wrong'], temporary: mirror?.code === 'mirror-unreachable' });
+        { cause, maybe: ['clock-wrong'], temporary: mirror !== null });
     }
     if (failure.silent) {
       return new FortnightError('not-reachable', `Nothing answers at ${url.host}. Look whether it is switched on, `
         + 'and whether this device is in a network from which it can be reached.', { cause, temporary: true });
     }
-    if (failure.status || await this.#isThere()) {
+    if (failure.status || (!this.#asked && await this.#isThere())) {
       return new FortnightError('refused', `The server at ${url.host} refuses ${this.#path}${
         failure.status ? ` (${failure.status})` : ''}: it does not serve that, or not to this page, or is full.`,
       { cause, temporary: this.#ever });
@@ -1154,6 +1181,8 @@ export class FortnightTransport extends EventTarget {
 
   /** Whether the server answers, though not on this path. */
   async #isThere() {
+    // Once: a browser makes pages wait that fail too often.
+    this.#asked = true;
     if (this.#path === FEED_PATH) return false;
     const { origin } = new URL(/** @type {Link} */ (this.#link).url);
     try {
@@ -1177,10 +1206,11 @@ export class FortnightTransport extends EventTarget {
         const origin = this.#origins.get(session);
         const feed = this.#feed = await this.#open(origin + FEED_PATH, this.#book.offer());
         const next = eachOf(feed.incomingUnidirectionalStreams);
+        const over = feed.closed.then(() => null, () => null);
         for (;;) {
-          const { value, done } = await next();
-          if (done) break;
-          if (await this.#learn(value)) failed = 0;
+          const read = await Promise.race([next(), over]);
+          if (!read || read.done) break;
+          if (await Promise.race([this.#learn(read.value), over])) failed = 0;
         }
       } catch {
         // It is tried again.
