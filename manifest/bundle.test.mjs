@@ -2,11 +2,13 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { createPublicKey, generateKeyPairSync } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { BundleBuilder } from 'wbn';
+import { IntegrityBlockSigner, NodeCryptoSigningStrategy } from 'wbn-sign';
 import { BundleError, bundleId, makeBundle, makeKey, readKey, updateManifest } from './bundle.mjs';
 import { BadBundle, readBundle } from './read_bundle.mjs';
 
@@ -93,6 +95,22 @@ test('another key\'s signature does not make it the same app', async () => {
   });
   await assert.rejects(readBundle(Buffer.concat([b.block, a.bundle])), BadBundle);
   await assert.rejects(readBundle(Buffer.concat([a.block, b.bundle])), BadBundle);
+});
+
+test('a path that leads out of the folder is not unpacked', async () => {
+  const key = readKey(makeKey());
+  const id = bundleId(key);
+  const builder = new BundleBuilder('b2');
+  for (const path of ['', '.well-known/manifest.webmanifest', '..%2f..%2fout%2fevil.js', 'x/../../evil.js']) {
+    builder.addExchange(`isolated-app://${id}/${path}`, 200, { 'content-type': 'text/plain' }, '{"version": "1"}');
+  }
+  const { signedWebBundle } = await new IntegrityBlockSigner(builder.createBundle(), id,
+    [new NodeCryptoSigningStrategy(key)]).sign();
+  writeFileSync(join(scratch, 'evil.swbn'), signedWebBundle);
+  const refused = bundle(['--verify', 'evil.swbn', '--unpack', 'evil/folder/of']);
+  assert.equal(refused.status, 1, refused.stdout);
+  assert.match(refused.stderr, /evil\.js leads out of the folder/);
+  assert.ok(!existsSync(join(scratch, 'evil')));
 });
 
 test('what is no app is refused', async () => {
@@ -188,6 +206,11 @@ test('the command: a key is made, and kept; a bundle, and the same again', () =>
   const checked = bundle(['--verify', 'out/app.swbn']);
   assert.equal(checked.status, 0, checked.stderr);
   assert.match(checked.stdout, new RegExp(`version 1\\.2\\.3, signed by the key of ${made.stdout.trim()}`));
+  const unpacked = bundle(['--verify', 'out/app.swbn', '--unpack', 'out/app']);
+  assert.equal(unpacked.status, 0, unpacked.stderr);
+  for (const file of ['index.html', 'a b.js', '.well-known/manifest.webmanifest']) {
+    assert.deepEqual(readFileSync(join(scratch, 'out/app', file)), readFileSync(join(folder, file)));
+  }
   octets[octets.length - 30] ^= 1;
   writeFileSync(join(scratch, 'out/bad.swbn'), octets);
   const refused = bundle(['--verify', 'out/bad.swbn']);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** `make bundle`: the app as a signed bundle that a person can install. */
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join, relative, resolve } from 'node:path';
+import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { readPassphrase } from 'wbn-sign';
@@ -34,6 +34,8 @@ key give the same octets.
   --channel NAME     the channel of this version (default: default)
   --app FOLDER       this folder and not the app as built from the sources
   --verify FILE      read a bundle, check its signature, list what is in it
+  --unpack FOLDER    with --verify: write it there, for a browser that cannot
+                     read bundles (docs/install.md)
   --help             this text
 
 A passphrase is asked for, or taken from WEB_BUNDLE_SIGNING_PASSPHRASE.
@@ -124,9 +126,22 @@ async function withStaged(use) {
   }
 }
 
-/** @param {string} file */
-async function verify(file) {
+/**
+ * @param {string} file
+ * @param {string} [unpack]
+ */
+async function verify(file, unpack) {
   const { id, version, resources } = await readBundle(new Uint8Array(read(file)));
+  if (unpack !== undefined) {
+    const folder = expand(unpack);
+    const files = [...resources].map(([path, { body }]) => {
+      const to = join(folder, path.endsWith('/') ? `${path}index.html` : path);
+      if (!to.startsWith(folder + sep)) throw new BadBundle(`${path} leads out of the folder`);
+      return { to, body };
+    });
+    for (const { to, body } of files) write(to, body);
+    say(`${shown(folder)}: the files of the bundle`);
+  }
   for (const [path, { body }] of resources) console.log(`${String(body.length).padStart(9)}  ${path}`);
   console.log(`version ${version}, signed by the key of isolated-app://${id}/`);
 }
@@ -144,6 +159,7 @@ function options(args) {
       'channel': { type: 'string' },
       'app': { type: 'string' },
       'verify': { type: 'string' },
+      'unpack': { type: 'string' },
       'help': { type: 'boolean' },
     } }).values;
   } catch (error) {
@@ -158,8 +174,11 @@ async function main(args) {
     process.stdout.write(HELP);
     return;
   }
+  if (values.unpack !== undefined && values.verify === undefined) {
+    throw new BundleError('--unpack goes with --verify');
+  }
   if (values['new-key'] !== undefined) return newKey(values['new-key']);
-  if (values.verify !== undefined) return verify(values.verify);
+  if (values.verify !== undefined) return verify(values.verify, values.unpack);
   const key = await signingKey(values.key);
   const out = expand(values.out ?? join(ROOT, 'build/fortnight.swbn'));
   const update = expand(values.update ?? join(dirname(out), 'update.json'));

@@ -12,9 +12,9 @@
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { BUNDLE_MAX } from '../../manifest/bundle.mjs';
@@ -58,16 +58,12 @@ test('a bundle of the sources', { timeout: 110_000 }, async (t) => {
     assert.equal(manifest.version, version);
     for (const { src } of manifest.icons) assert.ok(resources.has(src), src);
     assert.ok(resources.has('/LICENSE.txt') && resources.has('/NOTICE.txt'));
+    for (const { status } of resources.values()) assert.equal(status, 200);
     for (const path of resources.keys()) assert.doesNotMatch(path, /test|\.d\.ts$|\.map$|\.pem$/);
   });
 
   const folder = join(scratch, 'unpacked');
-  for (const [path, { status, body }] of resources) {
-    assert.equal(status, 200, path);
-    const file = join(folder, path === '/' ? 'index.html' : path);
-    mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(file, body);
-  }
+  bundle('--verify', 'served/fortnight.swbn', '--unpack', folder);
   const app = await launchIwa({ folder, headless: true });
   t.after(() => app.close());
   const { page, context } = app;
