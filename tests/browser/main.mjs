@@ -32,7 +32,7 @@ import { ROOT, startServer } from './servers/server.mjs';
 const SERVERS = /** @type {Record<string, Kind>} */ ({ native, node, iwa });
 
 const CLIENTS = /** @type {Record<string, (page: string) => Promise<import('./clients/client.mjs').Client>>} */ ({
-  chromium: startChromium, firefox: startFirefox, deno: startDeno,
+  chromium: startChromium, firefox: startFirefox, deno: () => startDeno(),
 });
 
 const ARTIFACTS = join(ROOT, 'build/artifacts/browser');
