@@ -62,6 +62,17 @@ void appliance_documents(appliance *a, documents_source *source) {
   source->nhandshakes = REFUSAL_KIND_COUNT;
 }
 
+/* What the session's connection has measured: sessions share one. */
+static void add_network(cJSON *item, wt_session *session) {
+  ngtcp2_conn_info info;
+
+  ngtcp2_conn_get_conn_info2(quic_conn_ngtcp2(wt_session_conn(session)), &info);
+  cJSON_AddNumberToObject(item, "rtt_us",
+                          (double)(info.smoothed_rtt / NGTCP2_MICROSECONDS));
+  cJSON_AddNumberToObject(item, "octets_received", (double)info.bytes_recv);
+  cJSON_AddNumberToObject(item, "octets_sent", (double)info.bytes_sent);
+}
+
 static cJSON *status_of(const appliance *a) {
   cJSON *reply = appliance_describe(a);
   cJSON *sessions = cJSON_AddArrayToObject(reply, "sessions");
@@ -72,6 +83,7 @@ static cJSON *status_of(const appliance *a) {
 
     appliance_add_peer(item, record->session);
     cJSON_AddNumberToObject(item, "age_s", appliance_age(a, record->opened));
+    add_network(item, record->session);
     cJSON_AddItemToArray(sessions, item);
   }
   cJSON_AddNumberToObject(reply, "uptime_s", appliance_age(a, a->started.mono));

@@ -780,6 +780,10 @@ static void test_sessions_in_status(void **state) {
   assert_string_equal(text_of(session, "origin"), "https://example.org");
   assert_non_null(strchr(text_of(session, "peer"), ':'));
   assert_true(number_of(session, "age_s") >= 3);
+  assert_true(number_of(session, "rtt_us") > 0);
+  assert_true(number_of(session, "rtt_us") < 1e6);
+  assert_true(number_of(session, "octets_received") >= 1200);
+  assert_true(number_of(session, "octets_sent") >= 1200);
   assert_true(number_of(reply, "connections") == 1);
 
   /* By its number it can be closed. */
