@@ -2,9 +2,13 @@
 // What the tests of the Isolated Web App share: calls into its page, and a
 // client that has pages of its own.
 
+import { fileURLToPath } from 'node:url';
 import { step } from './step.mjs';
 
 /** @typedef {import('playwright-core').Page} Page */
+
+/** What the pages of clients have from us. */
+const CLIENT = fileURLToPath(new URL('../../ui/client/fortnight.js', import.meta.url));
 
 export const DAY = 86400;
 export const HOUR = 3600;
@@ -43,7 +47,7 @@ export async function reload(page) {
 
 /**
  * @param {Page} page the client's, where the sessions are
- * @param {'connect'|'refused'|'learn'|'come'|'echo'|'end'} method
+ * @param {'connect'|'refused'|'come'|'echo'|'end'} method
  * @param {...unknown} args
  * @returns {Promise<any>}
  */
@@ -57,6 +61,7 @@ export const client = (page, method, ...args) => step(`client: ${method} ${JSON.
  */
 export async function clientPage(first) {
   const page = await first.context().newPage();
+  await page.route('**/fortnight.js', (route) => route.fulfill({ path: CLIENT }));
   await page.goto(first.url());
   await page.evaluate(defineClient);
   return page;
@@ -103,26 +108,36 @@ export function defineClient() {
       }
     },
     /**
-     * Keeps what there is to know, in the browser.
-     * @param {string} url
-     * @param {...string} hashes
+     * Connects by a link, as a page with fortnight.js does, and goes again once
+     * it knows what the server knows.
+     * @param {string} who has a memory of their own
+     * @param {string} link
+     * @param {number} seq of the newest signed set
+     * @returns {Promise<{code: string, message: string}|'echoed'>} what they are
+     *     told if it fails
      */
-    learn(url, ...hashes) {
-      localStorage.setItem('server', JSON.stringify({ url, hashes }));
-    },
-    /**
-     * Connects by what was kept, and keeps the newest, as the server tells it.
-     * @returns {Promise<string[]>} the hashes that it came with
-     */
-    async come() {
-      const { url, hashes } = JSON.parse(localStorage.getItem('server') ?? '');
-      const transport = await open(new URL('/.fortnight/hashes', url).href, hashes);
-      const { value } = await transport.incomingUnidirectionalStreams.getReader().read();
-      const [, payload] = (await new Response(value).text()).split('.');
-      const json = atob(payload.replaceAll('-', '+').replaceAll('_', '/'));
-      client.learn(url, ...JSON.parse(json).hashes.map((/** @type {{hex: string}} */ { hex }) => hex));
+    async come(who, link, seq) {
+      const { connect } = await import(/** @type {string} */ ('/fortnight.js'));
+      const storage = {
+        getItem: (/** @type {string} */ key) => localStorage.getItem(who + key),
+        setItem: (/** @type {string} */ key, /** @type {string} */ value) => localStorage.setItem(who + key, value),
+      };
+      // The page's own server has the true time, and would give the clock away.
+      const transport = connect(link, { storage, time: null });
+      try {
+        await transport.ready;
+      } catch (error) {
+        const { code, message } = /** @type {any} */ (error);
+        return { code, message };
+      }
+      while (!(transport.hashes?.seq >= seq)) {
+        await new Promise((resolve) => { transport.addEventListener('hashes', resolve, { once: true }); });
+      }
+      sessions.set(who, transport);
+      if (await client.echo(who) !== who) throw new Error('that is no echo');
       transport.close();
-      return hashes;
+      await transport.closed;
+      return 'echoed';
     },
     /** @param {string} name */
     async echo(name) {
