@@ -7,6 +7,8 @@
 static cJSON *counters_of(const appliance *a) {
   const quic_endpoint_counters *c = quic_endpoint_get_counters(a->endpoint);
   cJSON *object = cJSON_CreateObject();
+  cJSON *refused;
+  int i;
 
   cJSON_AddNumberToObject(object, "datagrams_received",
                           (double)c->datagrams_received);
@@ -25,6 +27,17 @@ static cJSON *counters_of(const appliance *a) {
   cJSON_AddNumberToObject(object, "handshakes_failed",
                           (double)c->handshakes_failed);
   cJSON_AddNumberToObject(object, "retries_sent", (double)c->retries_sent);
+  cJSON_AddNumberToObject(object, "tokens_accepted",
+                          (double)c->tokens_accepted);
+  cJSON_AddNumberToObject(object, "tokens_refused", (double)c->tokens_refused);
+  cJSON_AddNumberToObject(object, "tokens_expired", (double)c->tokens_expired);
+  cJSON_AddNumberToObject(object, "stateless_resets",
+                          (double)c->stateless_resets);
+  refused = cJSON_AddObjectToObject(object, "refused");
+  for (i = 0; i < QUIC_REFUSED_COUNT; ++i) {
+    cJSON_AddNumberToObject(refused, quic_refused_name((quic_refused)i),
+                            (double)c->refused[i]);
+  }
   cJSON_AddNumberToObject(object, "sessions_total", (double)a->sessions_total);
   cJSON_AddNumberToObject(
       object, "rotations",
@@ -49,6 +62,8 @@ void appliance_documents(appliance *a, documents_source *source) {
   source->started = a->started.wall;
   source->network = quic_endpoint_get_counters(a->endpoint);
   source->connections = quic_endpoint_connections(a->endpoint);
+  source->handshakes_open = quic_endpoint_handshakes(a->endpoint);
+  source->memory = quic_endpoint_memory(a->endpoint);
   for (record = a->sessions; record; record = record->next) {
     ++source->sessions;
   }
@@ -89,6 +104,10 @@ static cJSON *status_of(const appliance *a) {
   cJSON_AddNumberToObject(reply, "uptime_s", appliance_age(a, a->started.mono));
   cJSON_AddNumberToObject(reply, "connections",
                           (double)quic_endpoint_connections(a->endpoint));
+  cJSON_AddNumberToObject(reply, "handshakes",
+                          (double)quic_endpoint_handshakes(a->endpoint));
+  cJSON_AddNumberToObject(reply, "memory",
+                          (double)quic_endpoint_memory(a->endpoint));
   cJSON_AddItemToObject(reply, "certificates",
                         cm_manager_status(a->certificates));
   cJSON_AddItemToObject(reply, "refusals", appliance_refusals(a));

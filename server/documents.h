@@ -54,6 +54,8 @@ typedef struct documents_source {
   /* NULL: not told. */
   const quic_endpoint_counters *network;
   size_t connections;
+  size_t handshakes_open;
+  size_t memory; /* Octets that connections have, TLS apart. */
   size_t sessions;
   uint64_t sessions_total;
   /* Handshakes by what became of them. */

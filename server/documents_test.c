@@ -547,11 +547,18 @@ static void metrics_tell_all(void **state) {
   memset(&network, 0, sizeof(network));
   network.datagrams_received = 11;
   network.octets_sent = UINT64_MAX;
-  network.handshakes_failed = 12;
+  network.refused[QUIC_REFUSED_HANDSHAKES] = 12;
+  network.retries_sent = 13;
+  network.tokens_accepted = 14;
+  network.tokens_refused = 15;
+  network.tokens_expired = 16;
+  network.stateless_resets = 17;
   b.source.started = START;
   b.source.version = "1.2.3";
   b.source.network = &network;
   b.source.connections = 7;
+  b.source.handshakes_open = 18;
+  b.source.memory = 19;
   b.source.sessions = 8;
   b.source.sessions_total = 9;
   b.source.handshakes = handshakes;
@@ -586,7 +593,18 @@ static void metrics_tell_all(void **state) {
             cm_manager_standby(b.mgr)->not_before);
   metric_is(&b, "fortnight_failures_total{action=\"generate\"}", 0);
   metric_is(&b, "fortnight_datagrams_received_total", 11);
-  metric_is(&b, "fortnight_handshakes_failed_total", 12);
+  metric_is(&b, "fortnight_connections_refused_total{limit=\"memory\"}", 0);
+  metric_is(&b, "fortnight_connections_refused_total{limit=\"max_handshakes\"}",
+            12);
+  metric_is(&b, "fortnight_retries_total", 13);
+  metric_is(&b, "fortnight_tokens_total{result=\"accepted\"}", 14);
+  metric_is(&b, "fortnight_tokens_total{result=\"refused\"}", 15);
+  metric_is(&b, "fortnight_tokens_total{result=\"expired\"}", 16);
+  metric_is(&b, "fortnight_stateless_resets_total", 17);
+  metric_is(&b, "fortnight_handshakes_open", 18);
+  metric_is(&b, "fortnight_connections_memory_bytes", 19);
+  /* What handshakes_total tells is not told again. */
+  metric_is(&b, "fortnight_handshakes_completed_total", -1);
   metric_is(&b, "fortnight_sent_bytes_total", INT64_MAX);
   metric_is(&b, "fortnight_connections", 7);
   metric_is(&b, "fortnight_sessions", 8);

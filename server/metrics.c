@@ -134,6 +134,10 @@ static void write_network(text *t, const documents_source *s) {
   counter(t, "sessions_total", "WebTransport sessions ever opened.",
           s->sessions_total);
   one(t, GAUGE, "connections", "QUIC connections.", number_of(s->connections));
+  one(t, GAUGE, "handshakes_open", "Connections whose handshake goes on.",
+      number_of(s->handshakes_open));
+  one(t, GAUGE, "connections_memory_bytes",
+      "Memory of all connections, TLS apart.", number_of(s->memory));
   if (s->nhandshakes) {
     head(t, COUNTER, "handshakes_total", "Handshakes by what became of them.");
     for (i = 0; i < s->nhandshakes; ++i) {
@@ -146,16 +150,22 @@ static void write_network(text *t, const documents_source *s) {
   }
   counter(t, "connections_accepted_total", "QUIC connections accepted.",
           c->connections_accepted);
-  counter(t, "connections_refused_total",
-          "QUIC connections refused for want of memory or room.",
-          c->connections_refused);
+  head(t, COUNTER, "connections_refused_total",
+       "QUIC connections refused, by the limit that stood against them.");
+  for (i = 0; i < QUIC_REFUSED_COUNT; ++i) {
+    sample(t, "connections_refused_total", "limit",
+           quic_refused_name((quic_refused)i), number_of(c->refused[i]));
+  }
   counter(t, "initials_ignored_total",
           "Initials that found no certificate to be served with.",
           c->initials_ignored);
-  counter(t, "handshakes_completed_total", "Handshakes completed.",
-          c->handshakes_completed);
-  counter(t, "handshakes_failed_total", "Handshakes that failed.",
-          c->handshakes_failed);
+  counter(t, "retries_total", "Retry packets sent.", c->retries_sent);
+  head(t, COUNTER, "tokens_total",
+       "Initials with a token for their address, by what it was worth.");
+  sample(t, "tokens_total", "result", "accepted",
+         number_of(c->tokens_accepted));
+  sample(t, "tokens_total", "result", "refused", number_of(c->tokens_refused));
+  sample(t, "tokens_total", "result", "expired", number_of(c->tokens_expired));
   counter(t, "datagrams_received_total", "UDP datagrams received.",
           c->datagrams_received);
   counter(t, "datagrams_sent_total", "UDP datagrams sent.", c->datagrams_sent);

@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+/* A century. */
+#define FOR_EVER (UINT64_C(100) * 366 * 86400 * NGTCP2_SECONDS)
+
 void address_tokens_init(address_tokens *tokens,
                          const uint8_t key[ADDRESS_TOKEN_KEYLEN],
                          uint64_t clock) {
@@ -50,6 +53,15 @@ static int spend(address_tokens *tokens, const uint8_t *token, size_t len) {
   return 1;
 }
 
+/* Whether NEW_TOKEN gave this one to |remote|, |life| nanoseconds ago at
+   most. */
+static int is_given(const address_tokens *tokens, const ngtcp2_pkt_hd *hd,
+                    const ngtcp2_addr *remote, uint64_t life, uint64_t now) {
+  return ngtcp2_crypto_verify_regular_token(
+             hd->token, hd->tokenlen, tokens->key, sizeof(tokens->key),
+             remote->addr, remote->addrlen, life, now) == 0;
+}
+
 address_verdict address_token_check(address_tokens *tokens, ngtcp2_cid *odcid,
                                     const ngtcp2_pkt_hd *hd,
                                     const ngtcp2_addr *remote, uint64_t now) {
@@ -69,13 +81,17 @@ address_verdict address_token_check(address_tokens *tokens, ngtcp2_cid *odcid,
                ? ADDRESS_BY_RETRY
                : ADDRESS_REFUSED;
   }
-  if (hd->token[0] == NGTCP2_CRYPTO_TOKEN_MAGIC_REGULAR &&
-      hd->tokenlen == NGTCP2_CRYPTO_MAX_REGULAR_TOKENLEN &&
-      ngtcp2_crypto_verify_regular_token(
-          hd->token, hd->tokenlen, tokens->key, sizeof(tokens->key),
-          remote->addr, remote->addrlen, ADDRESS_TOKEN_NEW_LIFE, now) == 0 &&
-      spend(tokens, hd->token, hd->tokenlen)) {
-    return ADDRESS_BY_NEW_TOKEN;
+  if (hd->token[0] != NGTCP2_CRYPTO_TOKEN_MAGIC_REGULAR ||
+      hd->tokenlen != NGTCP2_CRYPTO_MAX_REGULAR_TOKENLEN) {
+    return ADDRESS_UNKNOWN;
+  }
+  if (is_given(tokens, hd, remote, ADDRESS_TOKEN_NEW_LIFE, now)) {
+    if (spend(tokens, hd->token, hd->tokenlen)) {
+      return ADDRESS_BY_NEW_TOKEN;
+    }
+    ++tokens->expired;
+  } else if (is_given(tokens, hd, remote, FOR_EVER, now)) {
+    ++tokens->expired;
   }
   return ADDRESS_UNKNOWN;
 }

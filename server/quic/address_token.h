@@ -32,6 +32,8 @@ typedef struct address_tokens {
   uint64_t clock;
   /* A part of each token of NEW_TOKEN that was seen lately. */
   uint64_t spent[ADDRESS_TOKEN_SPENT];
+  /* How many came that had been good once: too old, or used before. */
+  uint64_t expired;
 } address_tokens;
 
 typedef enum address_verdict {

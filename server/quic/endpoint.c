@@ -221,11 +221,42 @@ static int send_retry(quic_endpoint *endpoint, const udp_datagram *in,
   return 1;
 }
 
-static int has_room(quic_endpoint *endpoint, const udp_address *remote) {
-  return endpoint->nconns < endpoint->config.connections_max &&
-         endpoint->memory.octets <= endpoint->memory.limit / 4 * 3 &&
-         endpoint->nhandshakes < endpoint->config.handshakes_max &&
-         *place_of(endpoint, remote) < endpoint->config.handshakes_per_address;
+const char *quic_refused_name(quic_refused reason) {
+  static const char *const names[QUIC_REFUSED_COUNT] = {
+      [QUIC_REFUSED_CONNECTIONS] = "max_connections",
+      [QUIC_REFUSED_MEMORY] = "memory",
+      [QUIC_REFUSED_HANDSHAKES] = "max_handshakes",
+      [QUIC_REFUSED_ADDRESS] = "handshakes_of_one_address",
+      [QUIC_REFUSED_FAILURE] = "failure"};
+
+  return names[reason];
+}
+
+/* Counts a connection that there is not, and returns NULL. */
+static quic_conn *refuse(quic_endpoint *endpoint, quic_refused reason) {
+  ++endpoint->counters.connections_refused;
+  ++endpoint->counters.refused[reason];
+  return NULL;
+}
+
+/* Whether there is room for a handshake with |remote|; else |*reason| says what
+   there is none of. */
+static int has_room(quic_endpoint *endpoint, const udp_address *remote,
+                    quic_refused *reason) {
+  const quic_endpoint_config *config = &endpoint->config;
+
+  if (endpoint->nconns >= config->connections_max) {
+    *reason = QUIC_REFUSED_CONNECTIONS;
+  } else if (endpoint->memory.octets > endpoint->memory.limit / 4 * 3) {
+    *reason = QUIC_REFUSED_MEMORY;
+  } else if (endpoint->nhandshakes >= config->handshakes_max) {
+    *reason = QUIC_REFUSED_HANDSHAKES;
+  } else if (*place_of(endpoint, remote) >= config->handshakes_per_address) {
+    *reason = QUIC_REFUSED_ADDRESS;
+  } else {
+    return 1;
+  }
+  return 0;
 }
 
 /* NULL if the packet asks for no connection or there is no room for one. */
@@ -233,6 +264,7 @@ static quic_conn *accept_conn(quic_endpoint *endpoint, const udp_datagram *in,
                               const ngtcp2_path *path, uint64_t now) {
   quic_endpoint_counters *counters = &endpoint->counters;
   quic_conn_config config;
+  quic_refused reason;
   ngtcp2_pkt_hd hd;
   quic_conn *conn;
 
@@ -242,12 +274,12 @@ static quic_conn *accept_conn(quic_endpoint *endpoint, const udp_datagram *in,
   }
   memset(&config, 0, sizeof(config));
   config.scid.datalen = QUIC_SCIDLEN;
-  if (!has_room(endpoint, &in->remote)) {
-    ++counters->connections_refused;
-    return NULL;
+  if (!has_room(endpoint, &in->remote, &reason)) {
+    return refuse(endpoint, reason);
   }
   config.address = address_token_check(&endpoint->tokens, &config.odcid, &hd,
                                        &path->remote, now);
+  counters->tokens_expired = endpoint->tokens.expired;
   if (config.address == ADDRESS_REFUSED) {
     stateless_refuse(&endpoint->stateless, in, &hd, NGTCP2_INVALID_TOKEN, now);
     ++counters->tokens_refused;
@@ -264,15 +296,13 @@ static quic_conn *accept_conn(quic_endpoint *endpoint, const udp_datagram *in,
   } else if (endpoint->config.retry == QUIC_RETRY_ALWAYS ||
              (endpoint->config.retry == QUIC_RETRY_WHEN_BUSY &&
               endpoint->nhandshakes >= endpoint->config.retry_above)) {
-    if (!send_retry(endpoint, in, path, &hd, now)) {
-      ++counters->connections_refused;
-    }
-    return NULL;
+    return send_retry(endpoint, in, path, &hd, now)
+               ? NULL
+               : refuse(endpoint, QUIC_REFUSED_FAILURE);
   }
   if (timer_heap_reserve(&endpoint->timers, endpoint->nconns + 1) != 0 ||
       fill_random(endpoint, config.scid.data, QUIC_SCIDLEN) != 0) {
-    ++counters->connections_refused;
-    return NULL;
+    return refuse(endpoint, QUIC_REFUSED_FAILURE);
   }
   config.endpoint = endpoint;
   config.mem = endpoint->config.mem;
@@ -285,8 +315,7 @@ static quic_conn *accept_conn(quic_endpoint *endpoint, const udp_datagram *in,
   config.number = ++endpoint->next_number;
   config.reset_secret = endpoint->stateless.reset_secret;
   if (quic_conn_new(&conn, &config, path, &hd, now) != 0) {
-    ++counters->connections_refused;
-    return NULL;
+    return refuse(endpoint, QUIC_REFUSED_FAILURE);
   }
   conn->all_next = endpoint->conns;
   conn->all_link = &endpoint->conns;
@@ -304,8 +333,7 @@ static quic_conn *accept_conn(quic_endpoint *endpoint, const udp_datagram *in,
   if (cid_table_insert(&endpoint->cids, &hd.dcid, conn) != 0 ||
       cid_table_insert(&endpoint->cids, &config.scid, conn) != 0) {
     free_conn(endpoint, conn);
-    ++counters->connections_refused;
-    return NULL;
+    return refuse(endpoint, QUIC_REFUSED_FAILURE);
   }
   ++counters->connections_accepted;
   return conn;

@@ -18,6 +18,21 @@
 
 typedef struct quic_endpoint quic_endpoint;
 
+/* Why there was no room for a connection. */
+typedef enum quic_refused {
+  QUIC_REFUSED_CONNECTIONS, /* |connections_max| */
+  QUIC_REFUSED_MEMORY,      /* |memory_max| */
+  QUIC_REFUSED_HANDSHAKES,  /* |handshakes_max| */
+  QUIC_REFUSED_ADDRESS,     /* |handshakes_per_address| */
+  /* There was no memory, no randomness, or no room for a Retry. */
+  QUIC_REFUSED_FAILURE
+} quic_refused;
+
+#define QUIC_REFUSED_COUNT 5
+
+/* "max_connections" …, for metrics: they stay.  Static. */
+const char *quic_refused_name(quic_refused reason);
+
 typedef struct quic_endpoint_counters {
   uint64_t datagrams_received;
   uint64_t datagrams_sent;
@@ -26,7 +41,8 @@ typedef struct quic_endpoint_counters {
   /* Packets that belong to no connection and ask for none. */
   uint64_t packets_dropped;
   uint64_t connections_accepted;
-  uint64_t connections_refused; /* for want of memory or room */
+  uint64_t connections_refused;         /* for want of memory or room */
+  uint64_t refused[QUIC_REFUSED_COUNT]; /* the same, by what was exceeded */
   /* Initials that found no certificate to be served with. */
   uint64_t initials_ignored;
   uint64_t handshakes_completed;
@@ -34,10 +50,12 @@ typedef struct quic_endpoint_counters {
   uint64_t version_negotiations;
   uint64_t stateless_resets;
   uint64_t retries_sent;
-  /* Initials whose token showed that the client is at its address, and those
-     that were refused with INVALID_TOKEN. */
+  /* Initials whose token showed that the client is at its address; those that
+     were refused with INVALID_TOKEN; and those whose token had been good once,
+     but is too old or was used before. */
   uint64_t tokens_accepted;
   uint64_t tokens_refused;
+  uint64_t tokens_expired;
 } quic_endpoint_counters;
 
 /*

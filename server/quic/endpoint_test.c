@@ -317,7 +317,9 @@ static void test_full(void **state) {
   add(p, 1);
   pass(p, SIM_SECOND);
   assert_int_equal(p->asked, asked);
-  assert_true(counters(p)->connections_refused > 0);
+  assert_true(counters(p)->refused[QUIC_REFUSED_CONNECTIONS] > 0);
+  assert_int_equal(counters(p)->refused[QUIC_REFUSED_CONNECTIONS],
+                   counters(p)->connections_refused);
   assert_int_equal(counters(p)->initials_ignored, 0);
 
   quic_endpoint_shutdown(p->endpoint, sim_network_now(p->network));

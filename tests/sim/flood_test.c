@@ -112,7 +112,9 @@ static void test_memory_of_all(void **state) {
     n += (size_t)bare->peers[i]->handshake_done;
   }
   assert_in_range(n, 5, 40);
-  assert_true(sim_bare_counters(bare)->connections_refused > 0);
+  assert_true(sim_bare_counters(bare)->refused[QUIC_REFUSED_MEMORY] > 0);
+  assert_int_equal(sim_bare_counters(bare)->refused[QUIC_REFUSED_MEMORY],
+                   sim_bare_counters(bare)->connections_refused);
   assert_true(sim_bare_echoes(bare, bare->peers[0], 10000));
   assert_int_equal(sim_bare_pass(bare, 60 * SIM_SECOND), 0);
   assert_int_equal(quic_endpoint_memory(bare->endpoint), 0);

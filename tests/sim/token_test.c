@@ -121,6 +121,8 @@ static void test_caps(void **state) {
   assert_int_equal(counters(bare)->connections_accepted, 4);
   assert_int_equal(quic_endpoint_handshakes(bare->endpoint), 4);
   assert_true(counters(bare)->connections_refused >= 6);
+  assert_int_equal(counters(bare)->refused[QUIC_REFUSED_HANDSHAKES],
+                   counters(bare)->connections_refused);
   /* They ask again, and there is room again. */
   for (i = 0; i < 10; ++i) {
     UNTIL(bare, sim_is_confirmed, bare->peers[i]);
@@ -318,6 +320,7 @@ static void test_one_address(void **state) {
   }
   assert_int_equal(quic_endpoint_handshakes(bare->endpoint), 5);
   assert_int_equal(counters(bare)->connections_refused, 15);
+  assert_int_equal(counters(bare)->refused[QUIC_REFUSED_ADDRESS], 15);
   /* Others are let in, and when those have given up, the host is too. */
   assert_non_null(sim_bare_connect(bare));
   assert_int_equal(sim_bare_pass(bare, 15 * SIM_SECOND), 0);
@@ -382,9 +385,11 @@ static void test_new_token(void **state) {
   assert_int_equal(counters(bare)->tokens_accepted, 2);
 
   /* Once. */
+  assert_int_equal(counters(bare)->tokens_expired, 0);
   come_back(bare, &g, &home, 0);
   assert_int_equal(counters(bare)->retries_sent, 3);
   assert_int_equal(counters(bare)->tokens_accepted, 2);
+  assert_int_equal(counters(bare)->tokens_expired, 1);
   assert_int_equal(counters(bare)->tokens_refused, 0);
   end(bare);
 }
@@ -403,6 +408,7 @@ static void test_new_token_life(void **state) {
     come_back(bare, &g, &home, hours[i] * 3600 * SIM_SECOND);
     assert_int_equal(counters(bare)->tokens_accepted, i == 0 ? 2 : 1);
     assert_int_equal(counters(bare)->retries_sent, i == 0 ? 1 : 2);
+    assert_int_equal(counters(bare)->tokens_expired, i == 0 ? 0 : 1);
     end(bare);
   }
 }
@@ -430,6 +436,7 @@ static void test_new_token_altered(void **state) {
   }
   assert_int_equal(counters(bare)->tokens_accepted, 1);
   assert_int_equal(counters(bare)->tokens_refused, 0);
+  assert_int_equal(counters(bare)->tokens_expired, 0);
   end(bare);
 }
 
