@@ -95,6 +95,10 @@ test('another key\'s signature does not make it the same app', async () => {
   });
   await assert.rejects(readBundle(Buffer.concat([b.block, a.bundle])), BadBundle);
   await assert.rejects(readBundle(Buffer.concat([a.block, b.bundle])), BadBundle);
+  // A signature of theirs that holds, for my id.
+  const { signedWebBundle } = await new IntegrityBlockSigner(a.bundle, mine.id,
+    [new NodeCryptoSigningStrategy(readKey(makeKey()))]).sign();
+  await assert.rejects(readBundle(signedWebBundle), /the id is not that of a key that has signed/);
 });
 
 test('a path that leads out of the folder is not unpacked', async () => {
