@@ -13,6 +13,9 @@ ARGS ?=
 # make test SANITIZE=1: the native parts under ASAN and UBSAN alone
 NATIVE := $(if $(SANITIZE),asan,native)
 
+# What `make bundle` does without the app.
+BUNDLED = $(filter --help --new-key% --verify% --app%,$(ARGS))
+
 SETUP = exec scripts/bootstrap.sh $(1) >&2
 BUILD = exec $(MAKE) -s -f scripts/build.mk $(if $(findstring -j,$(MAKEFLAGS)),,\
   -j$(shell nproc)) VARIANT=$(1) $(2) >&2
@@ -32,8 +35,8 @@ run:
 
 ## bundle      the app as a signed bundle to install; ARGS="--key FILE"
 bundle:
-	@$(call SETUP,wasm npm)
-	@$(call BUILD,wasm,program)
+	@$(call SETUP,$(if $(BUNDLED),,wasm) npm)
+	@$(if $(BUNDLED),,$(call BUILD,wasm,program))
 	@$(WITH) "$$node" scripts/bundle.mjs $(ARGS)
 
 ## serve       the native appliance
