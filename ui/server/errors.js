@@ -23,13 +23,28 @@ export const WebTransportError = /** @type {any} */ (globalThis).WebTransportErr
 
 /**
  * @param {string} message
+ * @param {'stream'|'session'} source
+ * @param {number|null} streamErrorCode
+ * @returns {WebTransportErrorLike}
+ */
+function make(message, source, streamErrorCode) {
+  try {
+    return new WebTransportError(message, { source, streamErrorCode });
+  } catch {
+    // As it was before: Chromium 156 takes one dictionary, without a source.
+    const error = new WebTransportError(/** @type {any} */ ({ message, streamErrorCode: streamErrorCode ?? undefined }));
+    return Object.defineProperty(error, 'source', { value: source });
+  }
+}
+
+/**
+ * @param {string} message
  * @param {number} code
  */
-export const streamError = (message, code) =>
-  new WebTransportError(message, { source: 'stream', streamErrorCode: code });
+export const streamError = (message, code) => make(message, 'stream', code);
 
 /** @param {string} message */
-export const sessionError = (message) => new WebTransportError(message, { source: 'session' });
+export const sessionError = (message) => make(message, 'session', null);
 
 /**
  * @param {any} reason of an abort() or a cancel()
