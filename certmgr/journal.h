@@ -69,7 +69,7 @@ int cm_journal_verify(cm_journal *journal, const char *text, size_t len,
    are left. */
 size_t cm_journal_trim(const char *text, size_t len, size_t max);
 
-/* --- in a file (journal_posix.c) ---------------------------------------- */
+/* --- in a file (journal_file.c) ----------------------------------------- */
 
 typedef struct cm_journal_file cm_journal_file;
 
