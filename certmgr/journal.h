@@ -10,7 +10,7 @@
  * come later.  The oldest lines are dropped when there are too many; the chain
  * then begins with a "prev" that cannot be checked any more.
  *
- * The functions here only make and check text; journal_posix.c keeps it in a
+ * The functions here only make and check text; journal_file.c keeps it in a
  * file.
  */
 #ifndef CERTMGR_JOURNAL_H
