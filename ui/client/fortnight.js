@@ -36,8 +36,8 @@ const DAY = 86400;
 /** A clock that is this wrong is told of, in seconds. */
 const CLOCK_MAX = HOUR;
 
-/** An attempt that took this long and failed met silence, in ms. */
-const SILENCE_MS = 3_500;
+/** An attempt that took this long and failed met silence: Chromium's 4 s, in ms. */
+const SILENCE_MS = 3_950;
 
 const FETCH_MS = 10_000;
 
@@ -525,7 +525,8 @@ function privacyOf(/** @type {string} */ hostname) {
  */
 async function networkPermission(url) {
   const there = privacyOf(url.hostname);
-  const here = privacyOf(globalThis.location?.hostname ?? '');
+  const { protocol = '', hostname = '' } = globalThis.location ?? {};
+  const here = /^https?:$/.test(protocol) ? privacyOf(hostname) : 0;
   if (there <= here || !globalThis.navigator?.permissions) return null;
   const names = [there === 2 ? 'loopback-network' : 'local-network', 'local-network-access'];
   for (const name of names) {
