@@ -22,6 +22,45 @@ void appliance_config_default(appliance_config *config) {
   config->prefer = TLS_PREFER_AES_GCM;
 }
 
+/* APPLIANCE_APPS_OWN has all of them. */
+#define APP_ECHO 1u
+#define APP_ROOM 2u
+#define APP_MEASURE 4u
+
+unsigned appliance_app_bit(const char *name) {
+  if (strcmp(name, "echo") == 0) {
+    return APP_ECHO;
+  }
+  if (strcmp(name, "room") == 0) {
+    return APP_ROOM;
+  }
+  return strcmp(name, "measure") == 0 ? APP_MEASURE : 0;
+}
+
+static void add_app(appliance *a, const struct app *served) {
+  a->apps[a->napps++] = served;
+}
+
+/* The host's, then the appliance's own. */
+static void add_apps(appliance *a, const appliance_config *config) {
+  size_t i;
+
+  for (i = 0; i < config->napps && i < APPLIANCE_APPS_MAX; ++i) {
+    add_app(a, config->apps[i]);
+  }
+  if (!(config->omitted & APP_ECHO)) {
+    add_app(a, &app_echo);
+  }
+  add_app(a, hash_feed_app(&a->feed));
+  if (!(config->omitted & APP_ROOM)) {
+    add_app(a, rooms_app(&a->rooms));
+  }
+  if (!(config->omitted & APP_MEASURE)) {
+    add_app(a, &app_sink);
+    add_app(a, &app_source);
+  }
+}
+
 const char *appliance_strerror(int error) {
   switch (error) {
   case TLS_ERR_NOMEM:
@@ -213,7 +252,7 @@ int appliance_new(appliance **pappliance, const appliance_config *config,
   a->on_journal = config->on_journal;
   a->on_health = config->on_health;
   a->user = config->user;
-  a->tls.alpn = "h3,echo";
+  a->tls.alpn = config->omitted & APP_ECHO ? "h3" : "h3,echo";
   a->tls.prefer = config->prefer;
   a->tls.keylog = config->keylog;
   a->tls.keylog_user = config->keylog_user;
@@ -240,15 +279,7 @@ int appliance_new(appliance **pappliance, const appliance_config *config,
     goto fail;
   }
 
-  for (; a->napps < config->napps && a->napps < APPLIANCE_APPS_MAX;
-       ++a->napps) {
-    a->apps[a->napps] = config->apps[a->napps];
-  }
-  a->apps[a->napps++] = &app_echo;
-  a->apps[a->napps++] = hash_feed_app(&a->feed);
-  a->apps[a->napps++] = rooms_app(&a->rooms);
-  a->apps[a->napps++] = &app_sink;
-  a->apps[a->napps++] = &app_source;
+  add_apps(a, config);
   a->h3.get = get;
   a->h3.user = a;
   a->h3.webtransport.apps = a->apps;
@@ -268,7 +299,7 @@ int appliance_new(appliance **pappliance, const appliance_config *config,
   endpoint.random = config->random ? config->random : &cm_random_system;
   endpoint.limits = config->limits;
   endpoint.services = a->services;
-  endpoint.nservices = sizeof(a->services) / sizeof(a->services[0]);
+  endpoint.nservices = config->omitted & APP_ECHO ? 1 : 2;
   endpoint.connections_max = config->connections_max;
   endpoint.retry = config->retry;
   endpoint.retry_above = config->retry_above;

@@ -61,6 +61,8 @@ typedef struct appliance_config {
      most APPLIANCE_APPS_MAX.  They must outlive it. */
   const struct app *const *apps;
   size_t napps;
+  /* The appliance's own that are not served: bits of appliance_app_bit(). */
+  unsigned omitted;
   /* See quic_endpoint_config. */
   quic_retry retry;
   size_t retry_above;
@@ -96,6 +98,13 @@ typedef struct appliance_config {
 
 /* Fills in what suits a server; hosts, port and on_event are left empty. */
 void appliance_config_default(appliance_config *config);
+
+/* Of the applications that may be left out, in bits. */
+#define APPLIANCE_APPS_OWN 7u
+
+/* The bit of "echo" (which raw QUIC has too), "room" or "measure" (/sink and
+   /source); 0 for any other name: the hash feed is always there. */
+unsigned appliance_app_bit(const char *name);
 
 /*
  * Takes up the certificates of |config->store|, makes those that are missing,

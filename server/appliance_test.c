@@ -758,6 +758,42 @@ static void test_reset_reaches_all(void **state) {
   check_world_end(world);
 }
 
+static void test_apps(void **state) {
+  static const char *const hosts[] = {"localhost"};
+  static const char *const paths[][2] = {{"echo", "/echo"},
+                                         {"room", "/room?name=x"},
+                                         {"measure", "/sink"},
+                                         {"measure", "/source"}};
+  unsigned all = 0;
+  size_t i;
+
+  (void)state;
+  for (i = 0; i < sizeof(paths) / sizeof(paths[0]); ++i) {
+    unsigned bit = appliance_app_bit(paths[i][0]);
+    size_t others = 0;
+    int omitted;
+
+    assert_int_not_equal(bit, 0);
+    all |= bit;
+    /* Whoever follows the link finds it, or the log says so. */
+    for (omitted = 0; omitted < 2; ++omitted) {
+      appliance_config config;
+      bench b;
+
+      configure(&b, &config, hosts, 1);
+      config.path = paths[i][1];
+      config.omitted = omitted ? bit : APPLIANCE_APPS_OWN & ~bit;
+      assert_int_equal(appliance_new(&b.appliance, &config, &b.now), 0);
+      assert_int_equal(b.others - others, omitted ? 1 : b.others);
+      others = b.others;
+      appliance_free(b.appliance);
+    }
+  }
+  assert_int_equal(all, APPLIANCE_APPS_OWN);
+  assert_int_equal(appliance_app_bit("hashes"), 0);
+  assert_int_equal(appliance_app_bit(""), 0);
+}
+
 static void test_sessions_in_status(void **state) {
   sim_world *world = check_world(61);
   sim_peer *peer = sim_world_connect(world, "h3");
@@ -907,6 +943,7 @@ int main(void) {
       cmocka_unit_test(test_clock_jumps),
       cmocka_unit_test(test_stop),
       cmocka_unit_test(test_reset_reaches_all),
+      cmocka_unit_test(test_apps),
       cmocka_unit_test(test_sessions_in_status),
       cmocka_unit_test(test_close_refused),
       cmocka_unit_test(test_closed_is_bounded),

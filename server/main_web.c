@@ -367,6 +367,28 @@ static int open_script(host *h, const cJSON *options,
   return 0;
 }
 
+/* Which of the appliance's own applications are served.  A host_exit. */
+static int read_apps(host *h, const cJSON *options, appliance_config *config) {
+  const cJSON *all = cJSON_GetObjectItemCaseSensitive(options, "apps");
+  const cJSON *item;
+  int bad = all && !cJSON_IsArray(all);
+
+  if (!all) {
+    return 0;
+  }
+  config->omitted = APPLIANCE_APPS_OWN;
+  cJSON_ArrayForEach(item, all) {
+    unsigned bit =
+        cJSON_IsString(item) ? appliance_app_bit(item->valuestring) : 0;
+
+    bad = bad || bit == 0;
+    config->omitted &= ~bit;
+  }
+  return bad ? fail_because(h, CM_ERR_INVALID,
+                            "apps is a list of echo, room and measure")
+             : 0;
+}
+
 /* Takes |options| that are not of the socket into |config|. */
 static int read_options(host *h, const cJSON *options, appliance_config *config,
                         cm_profile *profile) {
@@ -387,6 +409,9 @@ static int read_options(host *h, const cJSON *options, appliance_config *config,
   if (config->mirror && cm_mirror_check(config->mirror) != 0) {
     return fail_because(h, CM_ERR_INVALID,
                         "the mirror is an https URL without a fragment");
+  }
+  if (read_apps(h, options, config) != 0) {
+    return HOST_EXIT_OPTION;
   }
   return read_limits(h, options, config);
 }
@@ -532,7 +557,7 @@ fail_names:
 /*
  * Serves until it is told to stop.  |options_json|: {"address", "port",
  * "hosts", "path", "profile", "mirror", "ephemeral", "origins", "retry",
- * "paths"} and the members of host_limits, all optional.  Unless it is
+ * "paths", "apps"} and the members of host_limits, all optional.  Unless it is
  * ephemeral, the state is in Module.fortnightStore (libstore_web.js). Returns a
  * host_exit.
  */

@@ -20,6 +20,9 @@ export interface ApplianceOptions {
   mirror?: string;
   /** An https URL to which each new signed hash set is PUT (the worker does). */
   publish?: string;
+  /** Which of the appliance's own applications are served; all if it is left
+      out.  The feed of hashes always is. */
+  apps?: ('echo' | 'room' | 'measure')[];
   /** The paths whose sessions the application serves, over a port: "/chat", or
       "/files/*" for all that begin so and nobody serves by name. */
   paths?: string[];
