@@ -182,6 +182,8 @@ test('what the person sees', { timeout: 110_000 }, async (t) => {
     await row.getByText('/echo', { exact: true }).waitFor();
     await row.getByText(app.origin, { exact: true }).waitFor();
     await page.locator('#sessions-count', { hasText: '1' }).waitFor();
+    await row.getByText(/^\d+ kB$/).first().waitFor();
+    await row.getByText(/^[\d.]+ ms$/).waitFor();
     // 100,000 octets in a second or two.
     await page.locator('#rate-in', { hasText: /kB\/s/ }).waitFor();
     assert.equal(await page.locator('fn-plot canvas').count(), 2);
@@ -304,12 +306,21 @@ test('what the person sees', { timeout: 110_000 }, async (t) => {
     await page.getByText('More', { exact: true }).click();
     await page.getByLabel('The link opens').fill('/room');
     await page.getByText('Room: what one client sends').waitFor();
+    await page.getByLabel('Room', { exact: true }).uncheck();
+    await page.getByText('Nothing is served there; there is /echo, /sink.').waitFor();
     await page.getByLabel('Origins that may connect').fill('https://example.org');
     await page.reload();
     await ready(page);
     await page.getByText('More', { exact: true }).click();
     assert.equal(await page.getByLabel('Port', { exact: true }).inputValue(), '0');
     assert.equal(await page.getByLabel('Origins that may connect').inputValue(), 'https://example.org');
+    assert.equal(await page.getByLabel('Room', { exact: true }).isChecked(), false);
+    await pressStart(page);
+    await page.getByText('nothing is served on /room').waitFor();
+    assert.match(String(await page.evaluate(connect).catch((/** @type {Error} */ error) => error.message)),
+      /WebTransport/);
+    await stop(page);
+    await page.getByLabel('Room', { exact: true }).check();
     await pressStart(page);
     await page.locator('#url', { hasText: /\/room$/ }).waitFor();
     // This page is not of that origin.

@@ -9,7 +9,7 @@ import { logLine, plain } from './formats.js';
 import { activeOf, inWords, standbyOf } from './lifecycle.js';
 import { Log } from './log.js';
 import { beforePrompt, explain, notPersistent, otherWindow, wrongClock, FEATURES } from './messages.js';
-import { parseFields } from './options.js';
+import { APP_NAMES, parseFields } from './options.js';
 import { Sessions } from './sessions.js';
 import { INITIAL, loadSettings, saveSettings } from './settings.js';
 import { Throughput } from './throughput.js';
@@ -157,9 +157,9 @@ export class Model extends EventTarget {
   /** @param {ApplianceOptions} options of a start that was not the form's */
   #fill(options) {
     const { address = INITIAL.address, port = INITIAL.port, hosts = [], origins = [], path = INITIAL.path } = options;
-    const { profile = '', mirror = '', publish = '' } = options;
-    this.fields = { address, port: String(port), hosts: hosts.join(', '), path, profile,
-      origins: origins.join(', '), mirror, publish };
+    const { profile = '', mirror = '', publish = '', apps = APP_NAMES } = options;
+    this.fields = { address, port: String(port), hosts: hosts.join(', '), path,
+      apps: apps.join(' '), profile, origins: origins.join(', '), mirror, publish };
   }
 
   /* ---- Start and stop ---- */

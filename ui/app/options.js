@@ -32,11 +32,11 @@ export function defaultHosts(address) {
 }
 
 /**
- * @typedef {{address: string, port: string, hosts: string, path: string, profile: string, origins: string,
- *   mirror: string, publish: string}} Fields
+ * @typedef {{address: string, port: string, hosts: string, path: string, apps: string, profile: string,
+ *   origins: string, mirror: string, publish: string}} Fields
  * @typedef {{
- *   options: {address: string, port: number, hosts?: string[], path?: string, profile?: string,
- *     origins?: string[], mirror?: string, publish?: string},
+ *   options: {address: string, port: number, hosts?: string[], path?: string, apps?: App[],
+ *     profile?: string, origins?: string[], mirror?: string, publish?: string},
  *   errors: Partial<Record<keyof Fields, string>>,
  * }} Parsed
  */
@@ -100,6 +100,7 @@ export function parseFields(fields) {
   }
   const path = fields.path.trim();
   if (path && !isPath(path)) errors.path = 'Give a path that begins with “/” and has no “#”.';
+  const apps = appsOf(fields.apps);
   const profile = fields.profile.trim();
   const origins = [...new Set(fields.origins.split(/[\s,]+/).filter(Boolean)
     .map((origin) => origin.toLowerCase().replace(/\/$/, '')))];
@@ -116,8 +117,8 @@ export function parseFields(fields) {
   return {
     options: {
       address, port, ...(hosts.length > 0 && { hosts }), ...(path && path !== DEFAULTS.path && { path }),
-      ...(profile && { profile }), ...(origins.length > 0 && { origins }), ...(mirror && { mirror }),
-      ...(publish && { publish }),
+      ...(apps.length < APP_NAMES.length && { apps }), ...(profile && { profile }),
+      ...(origins.length > 0 && { origins }), ...(mirror && { mirror }), ...(publish && { publish }),
     },
     errors,
   };
@@ -147,11 +148,21 @@ export function isOrigin(text) {
   return !/^https?:/.test(text) || new URL(text).origin === text;
 }
 
-/** What is served where. */
-export const APPS = Object.freeze({
-  '/echo': 'Echo: sends back whatever comes.',
-  '/room': 'Room: what one client sends, all others get.',
+/**
+ * What the appliance serves by itself: its name there, and where.
+ * @typedef {'echo'|'room'|'measure'} App
+ */
+export const APPS = /** @type {const} */ ({
+  echo: { label: 'Echo', paths: ['/echo'], does: 'sends back whatever comes' },
+  room: { label: 'Room', paths: ['/room'], does: 'what one client sends, all others get' },
+  measure: { label: 'Measure', paths: ['/sink', '/source'], does: 'takes or sends as much as there is room for' },
 });
+
+/** @type {readonly App[]} */
+export const APP_NAMES = Object.freeze(/** @type {App[]} */ (Object.keys(APPS)));
+
+/** @param {string} text as the settings keep it */
+export const appsOf = (text) => APP_NAMES.filter((name) => text.split(' ').includes(name));
 
 /** What each profile is good for; certmgr/profile.h. */
 export const PROFILES = Object.freeze({
@@ -161,12 +172,22 @@ export const PROFILES = Object.freeze({
 });
 
 /**
+ * @param {string} path
+ * @param {App[]} apps that are served
+ */
+function whatIsAt(path, apps) {
+  const name = apps.find((name) => /** @type {readonly string[]} */ (APPS[name].paths).includes(path.split('?')[0]));
+  return name ? `${APPS[name].label}: ${APPS[name].does}.`
+    : `Nothing is served there${apps.length ? `; there is ${apps.map((name) => APPS[name].paths[0]).join(', ')}` : ''}.`;
+}
+
+/**
  * What a field's value means, for the line below it.
  * @param {Parsed} parsed
  * @returns {Record<keyof Fields, string>}
  */
 export function hints({ options: { address, port, hosts = defaultHosts(address), path = DEFAULTS.path,
-  profile = 'hot-standby', origins = [] } }) {
+  apps = [...APP_NAMES], profile = 'hot-standby', origins = [] } }) {
   const others = !isLoopback(address);
   return {
     address: isLoopback(address) ? 'Only this computer can connect.'
@@ -176,7 +197,8 @@ export function hints({ options: { address, port, hosts = defaultHosts(address),
     hosts: others && isLocalName(hosts[0])
       ? 'Others need this computer’s own name or address first.'
       : 'Names in the certificate; the first goes into the link.',
-    path: APPS[/** @type {keyof APPS} */ (path.split('?')[0])] ?? 'What the link opens: /echo or /room.',
+    path: whatIsAt(path, apps),
+    apps: apps.length === 0 ? 'Only the feed of hashes is served.' : 'What clients can open beside the feed of hashes.',
     origins: origins.length > 0 ? 'No other page may connect.' : 'Empty: pages from everywhere may connect.',
     profile: Object.hasOwn(PROFILES, profile) ? PROFILES[/** @type {keyof PROFILES} */ (profile)] : '',
     mirror: 'Where clients can fetch the signed hashes; it goes into the link.',

@@ -11,8 +11,13 @@ test('addressVersion', () => {
   }
 });
 
-/** @param {{address: string, port: string, hosts: string, path?: string, origins?: string}} fields */
-const parse = (fields) => parseFields({ path: '', profile: '', origins: '', mirror: '', publish: '', ...fields });
+const ALL = 'echo room measure';
+
+/**
+ * @param {{address: string, port: string, hosts: string, path?: string, apps?: string,
+ *   origins?: string}} fields
+ */
+const parse = (fields) => parseFields({ path: '', apps: ALL, profile: '', origins: '', mirror: '', publish: '', ...fields });
 
 test('isPort takes 0 and what Direct Sockets bind', () => {
   for (const text of ['0', '1024', '4433', '65535']) assert.ok(isPort(text), text);
@@ -72,7 +77,7 @@ test('parseFields has an error for each bad field, and for no other', () => {
 });
 
 test('what is left open is left out', () => {
-  const good = { address: '::1', port: '0', hosts: '', path: '/echo', origins: '', profile: 'short', mirror: ' https://a.example/x ', publish: '' };
+  const good = { address: '::1', port: '0', hosts: '', path: '/echo', apps: ALL, origins: '', profile: 'short', mirror: ' https://a.example/x ', publish: '' };
   assert.deepEqual(parseFields(good).options,
     { address: '::1', port: 0, profile: 'short', mirror: 'https://a.example/x' });
   assert.match(hints(parseFields(good)).profile, /7 days/);
@@ -85,6 +90,21 @@ test('origins and path', () => {
   assert.deepEqual(options.origins, ['https://example.org', 'isolated-app://abc', 'http://localhost:8000']);
   assert.equal(options.path, '/room?name=x');
   assert.match(hints({ options, errors }).path, /^Room/);
+});
+
+test('apps: all of them go without saying', () => {
+  const of = (/** @type {string} */ apps, path = '/echo') => {
+    const parsed = parse({ address: '::1', port: '0', hosts: '', apps, path });
+    return { apps: parsed.options.apps, hint: hints(parsed).path };
+  };
+  assert.equal(of('room echo measure').apps, undefined);
+  assert.deepEqual(of('room').apps, ['room']);
+  assert.deepEqual(of('').apps, []);
+  assert.deepEqual(of('what is this').apps, []);
+  assert.match(of('room').hint, /^Nothing is served there; there is \/room\.$/);
+  assert.match(of('room', '/room?name=x').hint, /^Room/);
+  assert.match(of('measure', '/source?bytes=5').hint, /^Measure/);
+  assert.equal(of('').hint, 'Nothing is served there.');
 });
 
 test('hints warn of a link that others cannot use', () => {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What the person has set, kept from one visit to the next. */
-import { DEFAULTS } from './options.js';
+import { APP_NAMES, DEFAULTS } from './options.js';
 
 /** @typedef {import('./options.js').Fields} Fields */
 
@@ -8,8 +8,8 @@ const KEY = 'fortnight.settings';
 
 /** @type {Readonly<Fields>} */
 export const INITIAL = Object.freeze({
-  address: DEFAULTS.address, port: String(DEFAULTS.port), hosts: '', path: '/echo', profile: '', origins: '',
-  mirror: '', publish: '',
+  address: DEFAULTS.address, port: String(DEFAULTS.port), hosts: '', path: '/echo', apps: APP_NAMES.join(' '),
+  profile: '', origins: '', mirror: '', publish: '',
 });
 
 /* What is longer than this nobody has typed. */

@@ -4,7 +4,7 @@ import { html, nothing } from 'lit';
 import { live } from 'lit/directives/live.js';
 import { backupDialog, openBackup } from './backup_view.js';
 import { byId } from './dom.js';
-import { defaultHosts, hints } from './options.js';
+import { APPS, APP_NAMES, appsOf, defaultHosts, hints } from './options.js';
 
 /**
  * @typedef {import('./model.js').Model} Model
@@ -19,7 +19,12 @@ export function settingsCard(model) {
   const meanings = hints(parsed);
   const placeholder = parsed.errors.address === undefined ? defaultHosts(parsed.options.address).join(', ') : '';
   const take = (/** @type {Event} */ { target }) => {
-    const { name, value } = /** @type {HTMLInputElement} */ (target);
+    const { name, value, type, checked } = /** @type {HTMLInputElement} */ (target);
+    if (type === 'checkbox') {
+      const others = appsOf(fields.apps).filter((app) => app !== value);
+      model.set('apps', (checked ? [...others, value] : others).join(' '));
+      return;
+    }
     model.set(/** @type {Name} */ (name), value);
   };
   /**
@@ -67,6 +72,14 @@ export function settingsCard(model) {
           <details id="more">
             <summary>More</summary>
             ${field('path', 'The link opens', { placeholder: '/echo', list: 'paths' })}
+            <div class="field" role="group" aria-labelledby="apps-label" aria-describedby="apps-hint">
+              <span class="label" id="apps-label">Apps that are served</span>
+              <div class="checks">
+                ${APP_NAMES.map((name) => html`<label title=${APPS[name].does}><input type="checkbox" name="apps"
+                  value=${name} .checked=${live(appsOf(fields.apps).includes(name))}>${APPS[name].label}</label>`)}
+              </div>
+              ${hint('apps')}
+            </div>
             ${field('origins', 'Origins that may connect', { placeholder: 'https://example.org', mode: 'url' })}
             <div class="field">
               <label for="profile">Life of a certificate</label>
