@@ -10,7 +10,11 @@ void h3_conn_drain(h3_conn *h3, uint64_t now) {
   }
   h3->draining = 1;
   h3->goaway_deadline = now + H3_GOAWAY_DELAY;
-  if (nghttp3_conn_submit_shutdown_notice(h3->nghttp3) != 0 ||
+  /* While there are sessions there is no GOAWAY: Chromium (156) loses its
+     whole network service to one that comes while a WebTransport stream of its
+     own is open.  DRAIN says all that its session has to know. */
+  if ((wt_conn_sessions(h3->wt) == 0 &&
+       nghttp3_conn_submit_shutdown_notice(h3->nghttp3) != 0) ||
       wt_conn_drain(h3->wt) != 0) {
     /* The connection is closed when it is written next. */
     quic_conn_fail(h3->conn, NGHTTP3_H3_INTERNAL_ERROR, "no memory");
@@ -32,8 +36,8 @@ static int end_grace(h3_conn *h3) {
   h3->goaway_deadline = UINT64_MAX;
   h3->refuses = 1;
   if (wt_conn_sessions(h3->wt) == 0) {
-    /* While there are sessions it is left out: nghttp3 knows nothing of their
-       streams, and a client takes those with higher IDs for refused. */
+    /* And nghttp3 knows nothing of the sessions' streams: a client would take
+       those with higher IDs for refused. */
     rv = nghttp3_conn_shutdown(h3->nghttp3);
     if (rv != 0) {
       return h3_fail(h3, rv);

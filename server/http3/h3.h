@@ -60,11 +60,11 @@ typedef struct h3_service {
 extern const quic_protocol h3_protocol;
 
 /*
- * Begins to stop gracefully.  Each connection, and those still to come, is told
- * so by GOAWAY, each session by a DRAIN capsule; sessions go on until either
- * side ends them.  H3_GOAWAY_DELAY later requests are refused, and connections
- * with none left are closed with H3_NO_ERROR, as soon as that is so.  The
- * packets go out with quic_endpoint_send().
+ * Begins to stop gracefully.  Each session is told so by a DRAIN capsule, each
+ * connection that has none, and those still to come, by GOAWAY; sessions go on
+ * until either side ends them.  H3_GOAWAY_DELAY later requests are refused, and
+ * connections with none left are closed with H3_NO_ERROR, as soon as that is
+ * so.  The packets go out with quic_endpoint_send().
  */
 void h3_service_drain(h3_service *service, uint64_t now);
 
