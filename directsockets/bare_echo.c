@@ -9,6 +9,10 @@
  *
  * and stops it with Module.dsWake(); the answer is 0 or a ds_error.  Before it,
  * Module.onBareEchoOver({echoed, waits, dropped, reopened}) is told the counts.
+ *
+ * Whoever sends it "flood" gets as many datagrams as the socket takes, for
+ * FLOOD_MS: the ceiling for a download (tests/bench/bare_sink.c asks again and
+ * again).
  */
 #include "directsockets/directsockets.h"
 
@@ -16,6 +20,14 @@
 #include <string.h>
 
 #define BATCH 64
+
+#define FLOOD "flood"
+#define FLOOD_MS 500
+/* What a QUIC packet may have on a path that is wide enough. */
+#define FLOOD_LEN 1452
+
+static ds_datagram flood_to;
+static double flood_until;
 
 /* clang-format off */
 EM_JS(void, bare_echo_ready, (int port), {
@@ -38,10 +50,35 @@ static size_t echo(ds_socket *socket) {
   size_t i;
 
   for (i = 0; i < n; i++) {
+    if (in[i]->len == strlen(FLOOD) &&
+        memcmp(in[i]->data, FLOOD, strlen(FLOOD)) == 0) {
+      memcpy(&flood_to, in[i], offsetof(ds_datagram, data) + in[i]->len);
+      flood_until = emscripten_get_now() + FLOOD_MS;
+    }
     memcpy(out[i], in[i], offsetof(ds_datagram, data) + in[i]->len);
   }
   ds_send(socket, n);
   return n;
+}
+
+/* Whether there is one. */
+static int flood(ds_socket *socket) {
+  ds_datagram *out[BATCH];
+  size_t room, i;
+
+  if (emscripten_get_now() >= flood_until) {
+    return 0;
+  }
+  do {
+    room = ds_send_begin(socket, out, BATCH);
+    for (i = 0; i < room; i++) {
+      memcpy(out[i], &flood_to, offsetof(ds_datagram, data));
+      memset(out[i]->data, (int)i, FLOOD_LEN);
+      out[i]->len = FLOOD_LEN;
+    }
+    ds_send(socket, room);
+  } while (room == BATCH);
+  return 1;
 }
 
 int bare_echo_run(const char *address, int port);
@@ -54,6 +91,7 @@ EMSCRIPTEN_KEEPALIVE int bare_echo_run(const char *address, int port) {
   uint16_t bound;
   double echoed = 0;
   double waits = 0;
+  int flooding = 0;
   int rv = ds_open(&socket, &options);
 
   if (rv != 0) {
@@ -65,11 +103,13 @@ EMSCRIPTEN_KEEPALIVE int bare_echo_run(const char *address, int port) {
   do {
     size_t n;
 
-    rv = ds_wait(-1);
+    /* A flood goes on when the ring has room, or it is over. */
+    rv = ds_wait(flooding ? FLOOD_MS : -1);
     waits++;
     while ((n = echo(socket)) > 0) {
       echoed += (double)n;
     }
+    flooding = flood(socket);
   } while (rv >= 0 && !(rv & (DS_READY_WAKE | DS_READY_ERROR)));
 
   rv = rv < 0 ? rv : ds_status(socket);

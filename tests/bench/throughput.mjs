@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What each host carries: handshakes, a stream, datagrams, beside a bare UDP
- * echo on the same kind of socket.
+ * What each host carries: handshakes, streams, datagrams, beside a bare UDP
+ * echo, and a bare sender, on the same kind of socket; and the same where it is
+ * JavaScript that serves, by WebTransportServer.
  */
 import { createSocket } from 'node:dgram';
 import { NODE, run, say, start } from './programs.mjs';
@@ -15,6 +16,8 @@ import { percent, table, time, whole } from './table.mjs';
  * @property {string} title
  * @property {string[]} server the command that serves
  * @property {string[]} bare the command of the bare echo
+ * @property {boolean} [floods] whether that sends without end, if it is asked to
+ * @property {string[]} [script] the command of what JavaScript serves
  *
  * @typedef {object} Settings
  * @property {number} seconds of one load
@@ -42,12 +45,16 @@ export const TARGETS = [
     title: 'WASM on Node',
     server: [NODE, 'scripts/serve-wasm.mjs', '--drain', '0', '--port', '0', '--ephemeral'],
     bare: [NODE, 'tests/bench/bare_echo_node.mjs'],
+    floods: true,
+    script: [NODE, 'tests/bench/script_node.mjs'],
   },
   {
     name: 'iwa',
     title: 'IWA in Chromium',
     server: [NODE, 'scripts/run.mjs', '--port', '0', '--headless', '--ephemeral'],
     bare: [NODE, 'tests/bench/bare_echo_iwa.mjs'],
+    floods: true,
+    script: [NODE, 'tests/bench/script_iwa.mjs'],
   },
 ];
 
@@ -55,11 +62,17 @@ export const TARGETS = [
 const CLOSED = ['--in-flight', '32', '--size', '1000'];
 /** With "--rate R". */
 const OPEN = ['--size', '1000'];
-/** @type {Record<string, {bare?: boolean, steady?: boolean, args: string[]}>} */
+/** Without end, on one stream. */
+const DOWNLOAD = ['--path', '/source?streams=0', '--mode', 'download'];
+/** @type {Record<string, {of?: 'bare'|'script', steady?: boolean, flood?: boolean, args: string[]}>} */
 const LOADS = {
-  bare: { bare: true, args: ['--mode', 'raw', ...CLOSED] },
+  bare: { of: 'bare', args: ['--mode', 'raw', ...CLOSED] },
   datagrams: { args: ['--mode', 'datagrams', ...CLOSED] },
-  bareAtRate: { bare: true, steady: true, args: ['--mode', 'raw', ...OPEN] },
+  scriptDatagrams: { of: 'script', args: ['--mode', 'datagrams', ...CLOSED] },
+  flood: { of: 'bare', flood: true, args: [] },
+  download: { args: DOWNLOAD },
+  scriptDownload: { of: 'script', args: DOWNLOAD },
+  bareAtRate: { of: 'bare', steady: true, args: ['--mode', 'raw', ...OPEN] },
   datagramsAtRate: { steady: true, args: ['--mode', 'datagrams', ...OPEN] },
   handshakes: { args: ['--mode', 'handshakes', '--connections', '4'] },
   stream: { args: ['--mode', 'streams'] },
@@ -74,9 +87,11 @@ const LOADS = {
  */
 async function load(name, program, { seconds, rate }, more = []) {
   const hash = program.hash ? ['--hash', program.hash] : [];
-  const { steady, args } = LOADS[name];
-  const command = ['build/native/load', program.url, ...hash, ...args,
-    ...(steady ? ['--rate', String(rate)] : []), '--duration', String(seconds), ...more];
+  const { steady, flood, args } = LOADS[name];
+  const { hostname, port } = new URL(program.url);
+  const command = flood ? ['build/native/bare_sink', hostname, port, String(seconds)]
+    : ['build/native/load', program.url, ...hash, ...args,
+      ...(steady ? ['--rate', String(rate)] : []), '--duration', String(seconds), ...more];
   const { lines } = await run(command, (seconds + 15) * 1000);
   const result = JSON.parse(lines[lines.length - 1]);
   if (result.wrong > 0) throw new Error(`${command.join(' ')}: what came back is not what was sent`);
@@ -92,27 +107,34 @@ async function load(name, program, { seconds, rate }, more = []) {
  */
 export async function measure(targets, settings) {
   const { rounds } = settings;
-  /** @type {Program[]} */
+  /** @type {Partial<Record<'server'|'bare'|'script', Program>>[]} */
   const started = [];
   /** @type {Row[]} */
   const rows = targets.map(({ name, title }) => ({ name, title, runs: {} }));
   try {
-    for (const { title, server, bare } of targets) {
+    for (const { title, server, bare, script } of targets) {
       say(`${title}: starting`);
-      started.push(await start(server), await start(bare));
+      /** @type {typeof started[0]} */
+      const programs = {};
+      started.push(programs);
+      programs.server = await start(server);
+      programs.bare = await start(bare);
+      if (script) programs.script = await start(script);
     }
     for (let round = 1; round <= rounds; round++) {
       for (const [i, row] of rows.entries()) {
         say(`${row.title}: round ${round} of ${rounds}`);
-        for (const [name, { bare }] of Object.entries(LOADS)) {
-          const result = await load(name, started[2 * i + (bare ? 1 : 0)], settings);
+        for (const [name, { of = 'server', flood }] of Object.entries(LOADS)) {
+          const program = started[i][of];
+          if (!program || (flood && !targets[i].floods)) continue;
+          const result = await load(name, program, settings);
           (row.runs[name] ??= []).push(result);
           if (!result.served) say(`${row.title}: nothing came back from ${name}`);
         }
       }
     }
   } finally {
-    await Promise.all(started.map((program) => program.stop()));
+    await Promise.all(started.flatMap((programs) => Object.values(programs)).map((program) => program.stop()));
   }
   return rows;
 }
@@ -140,7 +162,8 @@ export async function control(settings) {
   const row = { name: 'control', title: 'no server', runs: {} };
   const program = await nobody();
   say('no server');
-  for (const name of Object.keys(LOADS)) {
+  for (const [name, { of, flood }] of Object.entries(LOADS)) {
+    if (flood || of === 'script') continue;
     row.runs[name] = [await load(name, program, settings, ['--connect', '1'])];
   }
   return row;
@@ -171,6 +194,10 @@ export function summary(row) {
     handshakes: median(row, 'handshakes', (result) => result.per_second),
     handshakeP50: median(row, 'handshakes', (result) => result.latency_us.p50),
     megabytes: median(row, 'stream', (result) => result.megabytes_per_second),
+    scriptDatagrams: one('scriptDatagrams'),
+    floodMegabytes: median(row, 'flood', (result) => result.megabytes_per_second),
+    downloadMegabytes: median(row, 'download', (result) => result.megabytes_per_second),
+    scriptDownloadMegabytes: median(row, 'scriptDownload', (result) => result.megabytes_per_second),
     bare: one('bare'),
     datagrams: one('datagrams'),
     bareAtRate: one('bareAtRate'),
@@ -192,10 +219,30 @@ export function print(rows, { seconds, rounds, rate }) {
     + 'UDP echo on the same kind of socket');
   table(['', 'echoes/s', 'loss', 'p50', 'p99', 'bare/s', 'loss', 'p50', 'p99', 'of bare'],
     sums.map((s) => [s.title, ...columns(s.datagrams), ...columns(s.bare),
-      s.bare.perSecond > 0 ? percent(s.datagrams.perSecond / s.bare.perSecond) : '-']));
-  console.log(`The same at a steady ${whole(rate)} a second; the time counts from when each was due`);
+      share(s.datagrams.perSecond, s.bare.perSecond)]));
+  const scripted = sums.filter((s) => s.scriptDatagrams.perSecond >= 0);
+  if (scripted.length > 0) {
+    console.log('The same, echoed by JavaScript through WebTransportServer: on the page of the web app, in\n'
+      + 'the appliance\'s thread on Node');
+    table(['', 'echoes/s', 'loss', 'p50', 'p99', 'of bare'], scripted.map((s) => [s.title, ...columns(s.scriptDatagrams),
+      share(s.scriptDatagrams.perSecond, s.bare.perSecond)]));
+    console.log('Download on one stream, beside a bare sender on the same kind of socket (octets of UDP that\n'
+      + 'arrive): by the appliance\'s own /source, and by JavaScript');
+    table(['', 'bare MB/s', 'MB/s', 'of bare', 'by JavaScript', 'of bare'], scripted.map((s) => [s.title,
+      s.floodMegabytes.toFixed(1), s.downloadMegabytes.toFixed(1), share(s.downloadMegabytes, s.floodMegabytes),
+      s.scriptDownloadMegabytes.toFixed(1), share(s.scriptDownloadMegabytes, s.floodMegabytes)]));
+  }
+  console.log(`Datagrams at a steady ${whole(rate)} a second; the time counts from when each was due`);
   table(['', 'echoes/s', 'loss', 'p50', 'p99', 'bare/s', 'loss', 'p50', 'p99'],
     sums.map((s) => [s.title, ...columns(s.datagramsAtRate), ...columns(s.bareAtRate)]));
+}
+
+/**
+ * @param {number} n
+ * @param {number} all
+ */
+function share(n, all) {
+  return all > 0 ? percent(n / all) : '-';
 }
 
 /** @param {{perSecond: number, loss: number, p50: number, p99: number}} of */

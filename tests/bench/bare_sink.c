@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The ceiling for downloads: asks directsockets/bare_echo.c for a flood, and
+ * counts what comes.
+ *
+ *   bare_sink ADDRESS PORT SECONDS
+ *
+ * prints one object of JSON.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define ASK "flood"
+#define ASK_AGAIN_MS 100
+#define RECEIVE_BUFFER (8 * 1024 * 1024)
+
+static uint64_t now_ms(void) {
+  struct timespec ts;
+
+  clock_gettime(CLOCK_MONOTONIC, &ts);
+  return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+static int open_socket(const char *address, const char *port) {
+  struct sockaddr_in remote = {.sin_family = AF_INET};
+  int size = RECEIVE_BUFFER;
+  int fd;
+
+  remote.sin_port = htons((uint16_t)strtoul(port, NULL, 10));
+  if (inet_pton(AF_INET, address, &remote.sin_addr) != 1) {
+    errno = EINVAL;
+    return -1;
+  }
+  fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) {
+    return -1;
+  }
+  /* As large as the kernel lets it be. */
+  (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+  if (connect(fd, (struct sockaddr *)&remote, sizeof(remote)) != 0) {
+    close(fd);
+    return -1;
+  }
+  return fd;
+}
+
+int main(int argc, char **argv) {
+  uint64_t begin, end, ask = 0, now, octets = 0, datagrams = 0;
+  static uint8_t buf[65536];
+  double seconds;
+  int fd;
+
+  if (argc != 4 || (seconds = strtod(argv[3], NULL)) <= 0) {
+    fprintf(stderr, "usage: bare_sink ADDRESS PORT SECONDS\n");
+    return 2;
+  }
+  fd = open_socket(argv[1], argv[2]);
+  if (fd < 0) {
+    perror("bare_sink");
+    return 1;
+  }
+  begin = now_ms();
+  end = begin + (uint64_t)(seconds * 1000);
+  while ((now = now_ms()) < end) {
+    struct pollfd pfd = {.fd = fd, .events = POLLIN};
+    ssize_t n;
+
+    if (now >= ask) {
+      /* If it is lost, the next is not. */
+      (void)send(fd, ASK, strlen(ASK), 0);
+      ask = now + ASK_AGAIN_MS;
+    }
+    (void)poll(&pfd, 1, ASK_AGAIN_MS);
+    while ((n = recv(fd, buf, sizeof(buf), 0)) >= 0) {
+      /* The echo of what was asked is none of it. */
+      if ((size_t)n > strlen(ASK)) {
+        octets += (uint64_t)n;
+        ++datagrams;
+      }
+    }
+  }
+  close(fd);
+  printf("{\"mode\":\"flood\",\"served\":%s,\"wrong\":0,\"seconds\":%.3f,"
+         "\"octets\":%llu,\"datagrams\":%llu,\"per_second\":%.1f,"
+         "\"megabytes_per_second\":%.2f}\n",
+         datagrams ? "true" : "false", seconds, (unsigned long long)octets,
+         (unsigned long long)datagrams, (double)datagrams / seconds,
+         (double)octets / seconds / 1e6);
+  return 0;
+}
