@@ -7,8 +7,6 @@
 static cJSON *counters_of(const appliance *a) {
   const quic_endpoint_counters *c = quic_endpoint_get_counters(a->endpoint);
   cJSON *object = cJSON_CreateObject();
-  cJSON *refused;
-  int i;
 
   cJSON_AddNumberToObject(object, "datagrams_received",
                           (double)c->datagrams_received);
@@ -33,15 +31,22 @@ static cJSON *counters_of(const appliance *a) {
   cJSON_AddNumberToObject(object, "tokens_expired", (double)c->tokens_expired);
   cJSON_AddNumberToObject(object, "stateless_resets",
                           (double)c->stateless_resets);
-  refused = cJSON_AddObjectToObject(object, "refused");
-  for (i = 0; i < QUIC_REFUSED_COUNT; ++i) {
-    cJSON_AddNumberToObject(refused, quic_refused_name((quic_refused)i),
-                            (double)c->refused[i]);
-  }
   cJSON_AddNumberToObject(object, "sessions_total", (double)a->sessions_total);
   cJSON_AddNumberToObject(
       object, "rotations",
       (double)cm_manager_counters(a->certificates)->rotations);
+  return object;
+}
+
+static cJSON *refused_of(const appliance *a) {
+  const quic_endpoint_counters *c = quic_endpoint_get_counters(a->endpoint);
+  cJSON *object = cJSON_CreateObject();
+  int i;
+
+  for (i = 0; i < QUIC_REFUSED_COUNT; ++i) {
+    cJSON_AddNumberToObject(object, quic_refused_name((quic_refused)i),
+                            (double)c->refused[i]);
+  }
   return object;
 }
 
@@ -115,6 +120,7 @@ static cJSON *status_of(const appliance *a) {
     cJSON_AddItemToObject(reply, "health", a->on_health(a->user));
   }
   cJSON_AddItemToObject(reply, "counters", counters_of(a));
+  cJSON_AddItemToObject(reply, "refused", refused_of(a));
   cJSON_AddItemToObject(reply, "closed", cJSON_Duplicate(a->closed, 1));
   return reply;
 }

@@ -25,6 +25,9 @@ struct h3_conn {
   /* No WebTransport request is answered before the peer's SETTINGS
      (draft-ietf-webtrans-http3 section 3.1). */
   int settings_received;
+  /* The peer takes datagrams, in QUIC and in HTTP/3: no WebTransport without
+     them (the same section). */
+  int datagrams;
   /* Bidi streams that the client was ever allowed. */
   uint64_t client_streams;
   h3_stream_ids ids;
@@ -62,6 +65,10 @@ h3_request *h3_find_request(h3_conn *h3, int64_t stream_id);
 /* The header section is there: answers it, or lets it wait for the peer's
    SETTINGS.  0 or QUIC_ERR_*. */
 int h3_answer(h3_request *request);
+
+/* Answers a request for a session, now that the peer's SETTINGS are there.  0
+   or QUIC_ERR_*. */
+int h3_answer_webtransport(h3_request *request);
 
 /* Octets of |stream_id| are no longer wanted: its header section is too large,
    which is answered, or its body. */

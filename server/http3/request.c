@@ -417,7 +417,7 @@ static int go_on(h3_request *request) {
   int rv;
 
   request->waiting = 0;
-  rv = wt_conn_connect(request->h3->wt, request);
+  rv = h3_answer_webtransport(request);
   return rv == 0 && !request->waiting ? h3_request_resume(request) : rv;
 }
 
@@ -425,11 +425,14 @@ static int on_settings(nghttp3_conn *nghttp3,
                        const nghttp3_proto_settings *settings,
                        void *user_data) {
   h3_conn *h3 = user_data;
+  const ngtcp2_transport_params *params =
+      ngtcp2_conn_get_remote_transport_params2(quic_conn_ngtcp2(h3->conn));
   h3_request *request, *next;
   (void)nghttp3;
-  (void)settings;
 
   h3->settings_received = 1;
+  h3->datagrams =
+      settings->h3_datagram && params && params->max_datagram_frame_size > 0;
   for (request = h3->requests; request; request = next) {
     next = request->next;
     if (request->waiting && !request->session && go_on(request) != 0) {

@@ -140,6 +140,22 @@ static int is_webtransport(const h3_request *request) {
           strcmp(request->protocol, "webtransport-h3") == 0);
 }
 
+int h3_answer_webtransport(h3_request *request) {
+  h3_conn *h3 = request->h3;
+
+  if (!h3->datagrams) {
+    /* Malformed (draft-ietf-webtrans-http3 section 3.1; RFC 9114 section
+       4.1.2).  WT_REQUIREMENTS_NOT_MET is for clients that find no WebTransport
+       here. */
+    request->responded = 1;
+    h3_request_forget_fields(request);
+    wt_conn_refuse(h3->wt, (uint64_t)request->stream_id);
+    h3_request_abort(request, NGHTTP3_H3_MESSAGE_ERROR);
+    return 0;
+  }
+  return wt_conn_connect(h3->wt, request);
+}
+
 int h3_answer(h3_request *request) {
   h3_conn *h3 = request->h3;
 
@@ -154,7 +170,7 @@ int h3_answer(h3_request *request) {
       request->waiting = 1;
       return 0;
     }
-    return wt_conn_connect(h3->wt, request);
+    return h3_answer_webtransport(request);
   }
   h3_request_forget_fields(request);
   /* What waits for a session with this ID waits in vain. */

@@ -404,7 +404,7 @@ static int new_conn(sim_client *client, uint64_t now) {
   /* Three more for the server's control and QPACK streams. */
   params.initial_max_streams_uni = config->max_streams + 3;
   params.max_idle_timeout = config->idle_timeout;
-  params.max_datagram_frame_size = 65535;
+  params.max_datagram_frame_size = config->no_datagrams ? 0 : 65535;
 
   dcid.datalen = 8;
   sim_random_fill(config->random, dcid.data, dcid.datalen);

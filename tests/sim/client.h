@@ -186,6 +186,8 @@ typedef struct sim_client_config {
      borrowed until sim_client_new() returns. */
   const uint8_t *token;
   size_t token_len;
+  /* 1: tells the server that it takes no DATAGRAM frames. */
+  int no_datagrams;
   /* Datagrams that wait to be sent; 0: 64. */
   size_t datagram_queue;
   /* Borrowed; must outlive the client. */

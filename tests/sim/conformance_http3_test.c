@@ -360,6 +360,87 @@ static void run_request_row(void **state) {
   stage_end(&s);
 }
 
+/* ---- What WebTransport requires of a client ---- */
+
+typedef struct required_row {
+  const char *what;
+  /* Its control stream. */
+  const char *settings;
+  size_t len;
+  int no_datagrams; /* the transport parameter is missing */
+  int malformed;
+} required_row;
+
+#define DRAFT02 "\xab\x60\x37\x42\x01"
+
+/* draft-ietf-webtrans-http3 section 3.1.  That the client has
+   ENABLE_WEBTRANSPORT of draft-02 is not required: later drafts do not have it.
+ */
+static const required_row required_rows[] = {
+    {"WebTransport: SETTINGS as Chromium's: 200", SETTINGS, SETTINGS_LEN, 0, 0},
+    {"WebTransport: H3_DATAGRAM alone: 200", BYTES("\x00\x04\x02\x33\x01"), 0,
+     0},
+    {"WebTransport: no H3_DATAGRAM: MESSAGE_ERROR",
+     BYTES("\x00\x04\x05" DRAFT02), 0, 1},
+    {"WebTransport: H3_DATAGRAM 0: MESSAGE_ERROR",
+     BYTES("\x00\x04\x07\x33\x00" DRAFT02), 0, 1},
+    {"WebTransport: empty SETTINGS: MESSAGE_ERROR", BYTES("\x00\x04\x00"), 0,
+     1},
+    {"WebTransport: no max_datagram_frame_size: MESSAGE_ERROR", SETTINGS,
+     SETTINGS_LEN, 1, 1},
+};
+
+/* SETTINGS before the request or after it, with a stream that is early. */
+static void run_required_row(void **state) {
+  /* To session 0. */
+  static const char early[] = "\x40\x54\x00x";
+  const required_row *row = *state;
+  int after;
+
+  for (after = 0; after < 2; ++after) {
+    sim_client_config config;
+    const sim_peer_stream *stream;
+    int64_t id, uni;
+
+    stage_begin(&s);
+    s.world->sessions_opened = 0;
+    config = sim_world_config(s.world);
+    config.mode = SIM_MODE_RAW;
+    config.no_datagrams = row->no_datagrams;
+    s.peer = sim_world_add(s.world, &config);
+    assert_non_null(s.peer);
+    RUN_UNTIL(s.world, sim_is_handshake_done, s.peer, 0);
+    if (!after) {
+      stage_say(&s, 0, row->settings, row->len, 0);
+      stage_pass(&s, SIM_SECOND);
+    }
+    uni = stage_say(&s, 0, BYTES(early), 0);
+    id = stage_say(&s, 1, BYTES(CONNECT), 0);
+    stage_pass(&s, SIM_SECOND);
+    if (after) {
+      assert_int_equal(stage_stream(&s, id)->len, 0);
+      stage_say(&s, 0, row->settings, row->len, 0);
+      stage_pass(&s, SIM_SECOND);
+    }
+    stream = stage_stream(&s, id);
+    assert_int_equal(s.world->sessions_opened, !row->malformed);
+    assert_int_equal(stream->len > 0, !row->malformed);
+    assert_int_equal(stream->reset, row->malformed);
+    assert_int_equal(stream->stopped, row->malformed);
+    if (row->malformed) {
+      assert_int_equal(stream->reset_code, SIM_H3_MESSAGE_ERROR);
+      assert_int_equal(stream->stopped_code, SIM_H3_MESSAGE_ERROR);
+      assert_true(stage_stream(&s, uni)->stopped);
+    }
+    /* The rest of HTTP/3 goes on. */
+    id = stage_say(&s, 1, BYTES(GET), 1);
+    RUN_UNTIL(s.world, sim_is_stream_ended, s.peer, id);
+    assert_true(stage_stream(&s, id)->fin);
+    assert_false(s.peer->closed);
+    stage_end(&s);
+  }
+}
+
 /* ---- What takes more than a row ---- */
 
 /* Streams that are critical may not be reset, nor may ours be stopped. */
@@ -431,6 +512,9 @@ int main(void) {
   }
   for (i = 0; i < ROWS(request_rows); ++i) {
     table_add(request_rows[i].what, run_request_row, &request_rows[i]);
+  }
+  for (i = 0; i < ROWS(required_rows); ++i) {
+    table_add(required_rows[i].what, run_required_row, &required_rows[i]);
   }
   for (i = 0; i < ROWS(singles); ++i) {
     table_add(singles[i].what, singles[i].function, NULL);
