@@ -9,6 +9,7 @@ void h3_conn_drain(h3_conn *h3, uint64_t now) {
     return;
   }
   h3->draining = 1;
+  h3->refuses = now >= h3->service->grace_end;
   h3->goaway_deadline = now + H3_GOAWAY_DELAY;
   /* While there are sessions there is no GOAWAY: Chromium (156) loses its
      whole network service to one that comes while a WebTransport stream of its
@@ -66,7 +67,10 @@ int h3_expire(void *state, uint64_t now) {
 void h3_service_drain(h3_service *service, uint64_t now) {
   h3_conn *h3;
 
-  service->draining = 1;
+  if (!service->draining) {
+    service->draining = 1;
+    service->grace_end = now + H3_GOAWAY_DELAY;
+  }
   for (h3 = service->conns; h3; h3 = h3->next) {
     h3_conn_drain(h3, now);
   }

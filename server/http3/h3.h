@@ -54,6 +54,7 @@ typedef struct h3_service {
 
   /* Private: 0 and NULL at first. */
   int draining;
+  uint64_t grace_end; /* while draining: requests are refused from then on */
   h3_conn *conns;
 } h3_service;
 
@@ -62,9 +63,10 @@ extern const quic_protocol h3_protocol;
 /*
  * Begins to stop gracefully.  Each session is told so by a DRAIN capsule, each
  * connection that has none, and those still to come, by GOAWAY; sessions go on
- * until either side ends them.  H3_GOAWAY_DELAY later requests are refused, and
- * connections with none left are closed with H3_NO_ERROR, as soon as that is
- * so.  The packets go out with quic_endpoint_send().
+ * until either side ends them.  H3_GOAWAY_DELAY later requests are refused,
+ * also those of connections that are made then, and connections with none left
+ * are closed with H3_NO_ERROR, as soon as that is so.  The packets go out with
+ * quic_endpoint_send().
  */
 void h3_service_drain(h3_service *service, uint64_t now);
 

@@ -343,17 +343,25 @@ static void test_goaway(void **state) {
 }
 
 static void test_drain_without_requests(void **state) {
+  int64_t id;
+
   (void)state;
   stage_begin(&s);
   stage_connect(&s);
   h3_service_drain(&s.h3, sim_network_now(s.world->network));
   h3_service_drain(&s.h3, sim_network_now(s.world->network));
-  stage_expect_closed(&s, SIM_H3_NO_ERROR);
-  assert_int_equal(s.peer->ngoaways, 1);
   /* Who connects now is told at once. */
   stage_connect(&s);
   stage_pass(&s, SIM_SECOND / 2);
   assert_int_equal(s.peer->ngoaways, 1);
+  assert_false(s.peer->closed);
+  stage_expect_closed(&s, SIM_H3_NO_ERROR);
+  /* Who comes later is not waited for. */
+  stage_connect(&s);
+  assert_int_equal(sim_client_request(s.peer->client, get, 4, 1, &id), 0);
+  RUN_UNTIL(s.world, sim_is_stream_ended, s.peer, id);
+  assert_true(stage_stream(&s, id)->reset);
+  assert_int_equal(stage_stream(&s, id)->reset_code, SIM_H3_REQUEST_REJECTED);
   stage_expect_closed(&s, SIM_H3_NO_ERROR);
   s.h3.draining = 0;
   stage_end(&s);
@@ -409,7 +417,7 @@ static const single singles[] = {
      test_many_unknown_control_frames},
     {"many PRIORITY_UPDATE: EXCESSIVE_LOAD", test_many_priority_updates},
     {"drain: GOAWAY twice, REQUEST_REJECTED, NO_ERROR", test_goaway},
-    {"drain: no request: NO_ERROR", test_drain_without_requests},
+    {"drain: no request, or late ones: NO_ERROR", test_drain_without_requests},
     {"no request in time: NO_ERROR", test_no_request_in_time},
     {"a request in time: borne", test_a_request_in_time},
 };
