@@ -280,6 +280,9 @@ for (const [name, begin] of Object.entries(STARTS)) {
         const error = await fails(link, { mirror, storage: null, own: false }, code, sentence);
         assert.equal(error.cause, cause, error.message);
       }
+      // No end in sight.
+      pages.mirror = { status: 200, body: 'A'.repeat(1000), endless: true };
+      assert.equal((await fails(link, { mirror, storage: null, own: false }, code, /not from this server/)).cause, 'document-malformed');
       // Genuine, and another server's.
       await live({}, async (other) => {
         pages.mirror = { status: 200, body: await other.jws() };

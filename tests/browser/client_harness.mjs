@@ -8,6 +8,7 @@ import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import { extname, join } from 'node:path';
+import { Readable } from 'node:stream';
 import { makeClock } from '../clock/clock.mjs';
 import { makeScratch } from './process.mjs';
 import { native } from './servers/native.mjs';
@@ -28,7 +29,8 @@ const PAGE = '<!doctype html><meta charset="utf-8"><title>A page</title>'
  * @typedef {object} Pages
  * @property {string} origin
  * @property {number} skew  seconds by which its Date header is ahead
- * @property {{status: number, body: string | Buffer}} mirror  what /mirror answers
+ * @property {{status: number, body: string | Buffer, endless?: boolean}} mirror  what
+ *     /mirror answers; endless: again and again
  * @property {number} asked  how often it was
  * @property {() => void} close
  */
@@ -40,8 +42,9 @@ const PAGE = '<!doctype html><meta charset="utf-8"><title>A page</title>'
  * @returns {Promise<Pages>}
  */
 export async function servePages() {
+  /** @type {Pages} */
   const pages = {
-    origin: '', skew: 0, mirror: { status: 404, body: /** @type {string | Buffer} */ ('') }, asked: 0,
+    origin: '', skew: 0, mirror: { status: 404, body: '' }, asked: 0,
     close: () => { server.closeAllConnections(); server.close(); },
   };
   const server = createServer(async (request, response) => {
@@ -55,7 +58,9 @@ export async function servePages() {
     }
     if (pathname === '/mirror') {
       pages.asked++;
-      response.writeHead(pages.mirror.status).end(pages.mirror.body);
+      response.writeHead(pages.mirror.status);
+      if (!pages.mirror.endless) response.end(pages.mirror.body);
+      else Readable.from((function* () { for (;;) yield pages.mirror.body; })()).pipe(response).on('error', () => {});
       return;
     }
     try {
