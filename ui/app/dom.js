@@ -26,19 +26,27 @@ export function element(tag, attributes, ...children) {
   return made;
 }
 
+/* Between two frames that are drawn: in a burst of events there is other work. */
+const PAUSE_MS = 50;
+
 /**
  * @param {() => void} draw
  * @returns {() => void} asks for |draw| before the next frame, once however
- *     often it is called: a burst of events costs one layout
+ *     often it is called: a burst of events costs a few layouts a second
  */
 export function perFrame(draw) {
   let asked = false;
+  let last = -Infinity;
+  const frame = () => requestAnimationFrame((now) => {
+    asked = false;
+    last = now;
+    draw();
+  });
   return () => {
     if (asked) return;
     asked = true;
-    requestAnimationFrame(() => {
-      asked = false;
-      draw();
-    });
+    const left = last + PAUSE_MS - performance.now();
+    if (left > 0) setTimeout(frame, left);
+    else frame();
   };
 }

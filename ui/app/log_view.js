@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The event log: filtered, and at its end unless the person scrolled away. */
 import { html } from 'lit';
+import { guard } from 'lit/directives/guard.js';
 import { repeat } from 'lit/directives/repeat.js';
 import { save } from './download.js';
 import { clock } from './formats.js';
@@ -43,8 +44,9 @@ export function logCard(model) {
       </div>
       <div id="log-scroll" class="scroll" tabindex="0" role="log" aria-labelledby="log-title" aria-live="polite"
         aria-relevant="additions" @scroll=${scrolled}>
-        <ol id="log">${repeat(shown, ({ id }) => id, ({ level, text, at }) => html`<li data-level=${level}><time
-          datetime=${at.toISOString()}>${clock(at)}</time><span class="text">${words(level, text)}</span></li>`)}</ol>
+        <ol id="log">${guard([shown.at(-1)?.id, shown.length, shown[0]?.id, log.level, log.text], () =>
+          repeat(shown, ({ id }) => id, ({ level, text, at }) => html`<li data-level=${level}><time
+          datetime=${at.toISOString()}>${clock(at)}</time><span class="text">${words(level, text)}</span></li>`))}</ol>
         <p id="log-empty" class="empty" ?hidden=${shown.length > 0}>${lines.length === 0
           ? 'Nothing has happened yet.' : 'No line passes the filter.'}</p>
       </div>
