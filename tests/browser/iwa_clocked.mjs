@@ -65,8 +65,8 @@ exec ${quote(findChromium())} "$@"
       try {
         process.kill(pid, what);
       } catch (error) {
-        // One that has just ended need not sleep.
-        if (/** @type {NodeJS.ErrnoException} */ (error).code !== 'ESRCH') throw error;
+        // One that has just ended need not sleep, nor the sandbox's own helper.
+        if (!['ESRCH', 'EPERM'].includes(String(/** @type {NodeJS.ErrnoException} */ (error).code))) throw error;
       }
     }
   };
