@@ -123,6 +123,7 @@ static int is_echoed(void *user) {
   const place *p = user;
   size_t i, n = 0;
 
+  (void)sim_peer_gives_up(p->peer, sim_network_now(p->network));
   for (i = 0; i < p->nstreams; ++i) {
     const sim_peer_stream *stream =
         sim_peer_find_stream(p->peer, p->streams[i]);

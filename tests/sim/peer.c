@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define STALL_MAX (20 * NGTCP2_SECONDS)
+
 sim_peer_stream *sim_peer_find_stream(sim_peer *peer, int64_t id) {
   size_t i;
 
@@ -49,6 +51,26 @@ void sim_peer_forget_streams(sim_peer *peer) {
   }
   memset(peer->streams, 0, sizeof(peer->streams));
   peer->nstreams = 0;
+}
+
+int sim_peer_gives_up(sim_peer *peer, uint64_t now) {
+  ngtcp2_conn_info info;
+
+  if (peer->closed) {
+    return 0;
+  }
+  ngtcp2_conn_get_conn_info2(sim_client_conn(peer->client), &info);
+  if (info.bytes_in_flight < info.cwnd ||
+      info.bytes_in_flight != peer->stall_octets) {
+    peer->stall_octets = info.bytes_in_flight;
+    peer->stall_since = now;
+    return 0;
+  }
+  if (now - peer->stall_since <= STALL_MAX) {
+    return 0;
+  }
+  sim_client_close(peer->client, SIM_H3_NO_ERROR, NULL);
+  return 1;
 }
 
 void sim_peer_clear(sim_peer *peer) {

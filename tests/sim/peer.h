@@ -68,6 +68,8 @@ typedef struct sim_peer {
   size_t ndatagrams;
   /* Something did not fit above: the test is at fault. */
   int overflow;
+  /* Octets under way, and since when they are the same. */
+  uint64_t stall_octets, stall_since;
 } sim_peer;
 
 /* The callbacks of a peer's client; |user| is the sim_peer, zeroed. */
@@ -84,6 +86,15 @@ int sim_peer_find_field(sim_peer *peer, int64_t id, const char *name,
 
 /* Forgets all streams, for peers that have more than fit above. */
 void sim_peer_forget_streams(sim_peer *peer);
+
+/*
+ * The client gives a connection up on which nothing of what is under way has
+ * been acknowledged, lost or said again for 20 s, and which has no room for
+ * more.  ngtcp2 does not time PATH_RESPONSE, and its receivers acknowledge a
+ * packet but once: when that is lost, three of them fill the smallest window
+ * for ever.  1 when it does so now.
+ */
+int sim_peer_gives_up(sim_peer *peer, uint64_t now);
 
 /* Frees what was remembered, not the client. */
 void sim_peer_clear(sim_peer *peer);

@@ -18,7 +18,6 @@
 #define STREAMS 4
 #define DATAGRAMS 20
 #define PATIENCE (120 * SIM_SECOND)
-#define STALL (20 * SIM_SECOND)
 
 typedef struct weather {
   sim_random random;
@@ -42,8 +41,7 @@ typedef struct place {
   sim_world *world;
   sim_peer *peer;
   int64_t session;
-  /* Octets that the client has under way, and since when they are the same. */
-  uint64_t stall_octets, stall_since;
+  /* The client gave up. */
   int stalled;
 } place;
 
@@ -138,30 +136,6 @@ static void change_address(place *p) {
   }
 }
 
-/*
- * The client gives a connection up on which nothing of what is under way has
- * been acknowledged, lost or said again for STALL, and which has no room for
- * more.  ngtcp2 does not time PATH_RESPONSE, and its receivers acknowledge a
- * packet but once: when that is lost, three of them fill the smallest window
- * for ever.
- */
-static void look_for_stall(place *p) {
-  ngtcp2_conn_info info;
-
-  if (p->peer->closed) {
-    return;
-  }
-  ngtcp2_conn_get_conn_info2(sim_client_conn(p->peer->client), &info);
-  if (info.bytes_in_flight < info.cwnd ||
-      info.bytes_in_flight != p->stall_octets) {
-    p->stall_octets = info.bytes_in_flight;
-    p->stall_since = sim_network_now(p->world->network);
-  } else if (sim_network_now(p->world->network) - p->stall_since > STALL) {
-    p->stalled = 1;
-    sim_client_close(p->peer->client, SIM_H3_NO_ERROR, NULL);
-  }
-}
-
 /* Runs until |condition| holds; the weather goes on. */
 static int until(place *p, int (*condition)(place *p)) {
   sim_network *network = p->world->network;
@@ -175,7 +149,7 @@ static int until(place *p, int (*condition)(place *p)) {
       return -1;
     }
     change_address(p);
-    look_for_stall(p);
+    p->stalled |= sim_peer_gives_up(p->peer, sim_network_now(network));
   }
   return 0;
 }
