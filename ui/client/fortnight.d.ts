@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Reads a link, `https://host:port/path#wt=…&id=…&mirror=…`.
  * @param {string | URL} link

@@ -259,7 +259,7 @@ test('fortnight.d.ts is what fortnight.js says', () => {
     }));
     // Strict: a d.ts beside it keeps it from `make lint`.
     execFileSync(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', folder], { encoding: 'utf8' });
-    const now = readFileSync(join(folder, 'fortnight.d.ts'), 'utf8');
+    const now = `// SPDX-License-Identifier: Apache-2.0\n${readFileSync(join(folder, 'fortnight.d.ts'), 'utf8')}`;
     if (process.env.UPDATE) writeFileSync(join(HERE, 'fortnight.d.ts'), now);
     assert.equal(readFileSync(join(HERE, 'fortnight.d.ts'), 'utf8'), now, 'UPDATE=1 node --test ui/client writes it anew');
   } finally {
