@@ -3,16 +3,17 @@
  * `make bench`: the native appliance, the WebAssembly on Node, and the
  * Isolated Web App under the same load in one run, each beside a bare UDP echo
  * on the same kind of socket, which is what can be had there without QUIC; and
- * what rotations of the certificate do to those who are connected.
+ * what rotations of the certificate do to those who are connected; and how long
+ * a person waits for the app.
  *
- *   node tests/bench/main.mjs [--only native,node,iwa,rotations] [--json FILE]
+ *   node tests/bench/main.mjs [--only native,node,iwa,rotations,start] [--json FILE]
  *       [--seconds S] [--rounds N] [--rate R] [--rotations N] [--swaps N] [--pin]
  *
  * With "--only rotations" the hosts have their rotations and nothing else;
  * with "--only native,rotations" that one has everything.  "--only quinn" sets
  * the native appliance beside servers that are built on quinn ("--pin": each
- * with one processor, and the generator with another), and "--only memory"
- * says what idle sessions cost.
+ * with one processor, and the generator with another), "--only memory" says
+ * what idle sessions cost, and "--only start" has the waiting alone.
  *
  * Figures depend on the machine and on what else it does; ratios within one
  * run are what may be compared.  All of them take turns, and each figure is
@@ -27,6 +28,7 @@ import { measureMemory, printMemory } from './memory.mjs';
 import { ROOT, say, stopAll } from './programs.mjs';
 import { measureQuinn, printQuinn, summarizeQuinn } from './quinn.mjs';
 import { HOST_NAMES, measureRotations, printRotations, summarizeRotations } from './rotations.mjs';
+import { measureStart, printStart, summarizeStart } from './start.mjs';
 import { control, measure, print, summary, TARGETS } from './throughput.mjs';
 
 const { values } = parseArgs({ options: {
@@ -36,7 +38,7 @@ const { values } = parseArgs({ options: {
   rotations: { type: 'string', default: '1000' },
   swaps: { type: 'string', default: '200' },
   pin: { type: 'boolean', default: false },
-  only: { type: 'string', default: 'native,node,iwa,rotations' },
+  only: { type: 'string', default: 'native,node,iwa,rotations,start' },
   json: { type: 'string', default: join(ROOT, 'build/bench.json') },
 } });
 const settings = {
@@ -68,10 +70,10 @@ for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
 }
 
 const wanted = values.only.split(',');
-const unknown = wanted.find((name) => !['rotations', 'quinn', 'memory'].includes(name)
+const unknown = wanted.find((name) => !['rotations', 'quinn', 'memory', 'start'].includes(name)
   && !TARGETS.some((target) => target.name === name));
 if (unknown !== undefined) {
-  console.error(`bench: --only ${unknown}: native, node, iwa, rotations, quinn, memory`);
+  console.error(`bench: --only ${unknown}: native, node, iwa, rotations, quinn, memory, start`);
   process.exit(2);
 }
 const targets = TARGETS.filter(({ name }) => wanted.includes(name));
@@ -96,11 +98,14 @@ let rotations = [];
 let quinn = [];
 /** @type {Awaited<ReturnType<typeof measureMemory>>} */
 let memory = [];
+/** @type {Awaited<ReturnType<typeof measureStart>>} */
+let start = [];
 try {
   if (targets.length > 0) rows.push(...await measure(targets, settings), await control(settings));
   if (wanted.includes('quinn')) quinn = await measureQuinn(settings);
   if (wanted.includes('memory')) memory = await measureMemory();
   if (rotating.length > 0) rotations = await measureRotations(rotating, settings);
+  if (wanted.includes('start')) start = await measureStart();
 } catch (error) {
   console.error(`bench: ${/** @type {Error} */ (error).message}`);
   process.exitCode = 1;
@@ -110,11 +115,13 @@ if (rows.length > 0) print(rows, settings);
 if (quinn.length > 0) printQuinn(quinn, settings);
 if (memory.length > 0) printMemory(memory);
 if (rotations.length > 0) await printRotations(rotations, settings);
-if (rows.length + quinn.length + memory.length + rotations.length > 0) {
+if (start.length > 0) printStart(start);
+if (rows.length + quinn.length + memory.length + rotations.length + start.length > 0) {
   mkdirSync(dirname(values.json), { recursive: true });
   writeFileSync(values.json, `${JSON.stringify({ machine, ...settings,
     summary: Object.fromEntries(rows.map((row) => [row.name, summary(row)])), rows,
     quinnSummary: summarizeQuinn(quinn), quinn, memory,
-    rotationsSummary: summarizeRotations(rotations), rotationsRows: rotations }, null, 2)}\n`);
+    rotationsSummary: summarizeRotations(rotations), rotationsRows: rotations,
+    startSummary: summarizeStart(start), start }, null, 2)}\n`);
   console.log(`${machine.cpus} x ${machine.cpu}; everything in ${relative(process.cwd(), values.json)}`);
 }
