@@ -45,6 +45,8 @@ and a JSON object with url, link, hashes, identity and pid.  Ctrl-C stops it.
   --profile PROFILE  how the certificates live: hot-standby, long or short, or
                      backdate=1d,standby=6d,active=6d,guard=1d,...
   --mirror URL       where clients can fetch the signed hash set, for the link
+  --retry WHEN       whether clients show first that they are where they say:
+                     always, busy (default) or never
   --ephemeral        keep nothing: a new identity at each start
   --profile-dir DIR  a folder for Chromium's profile, in which the certificates
                      and the identity stay (default: one that goes with it)
@@ -91,6 +93,7 @@ function parseOptions(args) {
     'host': { type: 'string', multiple: true },
     'profile': { type: 'string' },
     'mirror': { type: 'string' },
+    'retry': { type: 'string' },
     'ephemeral': { type: 'boolean' },
     'profile-dir': { type: 'string' },
     'grant': { type: 'string' },
@@ -164,6 +167,7 @@ async function main(args, signal) {
     if (values.host !== undefined) options.hosts = values.host;
     if (values.profile !== undefined) options.profile = values.profile;
     if (values.mirror !== undefined) options.mirror = values.mirror;
+    if (values.retry !== undefined) options.retry = /** @type {ApplianceOptions['retry']} */ (values.retry);
     if (values.ephemeral) options.ephemeral = true;
     const headless = Boolean(values.headless) || !hasDisplay();
 

@@ -21,6 +21,7 @@ import { LIFECYCLE_CASES } from './lifecycle_cases.mjs';
 import { OPTION_CASES } from './option_cases.mjs';
 import { servePages } from './pages.mjs';
 import { endEverything } from './process.mjs';
+import { SERVING_CASES } from './serving_cases.mjs';
 import { iwa } from './servers/iwa.mjs';
 import { native } from './servers/native.mjs';
 import { node } from './servers/node.mjs';
@@ -34,6 +35,9 @@ const SERVERS = /** @type {Record<string, Kind>} */ ({ native, node, iwa });
 const CLIENTS = /** @type {Record<string, (page: string) => Promise<import('./clients/client.mjs').Client>>} */ ({
   chromium: startChromium, firefox: startFirefox, deno: () => startDeno(),
 });
+
+/** @type {import('./serving_cases.mjs').ServingCase[]} */
+const OWN_SERVER = [...SERVING_CASES, ...LIFECYCLE_CASES];
 
 const ARTIFACTS = join(ROOT, 'build/artifacts/browser');
 
@@ -85,19 +89,20 @@ function artifactFolder(pair) {
  * Each has a server of its own and mostly waits for a clock: some at a time.
  * @param {Kind} kind
  * @param {import('./clients/client.mjs').Client} client
- * @param {import('./lifecycle_cases.mjs').LifecycleCase[]} cases
+ * @param {import('./serving_cases.mjs').ServingCase[]} cases
  * @returns {Promise<boolean>} whether all passed
  */
-async function runLives(kind, client, cases) {
+async function runAlone(kind, client, cases) {
   const pair = `${kind.name}/${client.name}`;
-  if (!kind.clocked) {
-    for (const { name } of cases) {
-      report('n/a', `${pair} ${name}`, `the ${kind.name} server has no clock that can be moved`);
-    }
-    return true;
-  }
   let passed = true;
-  const queue = [...cases];
+  const queue = cases.filter((it) => {
+    const can = kind.clocked || !LIFECYCLE_CASES.includes(it);
+    if (!can) {
+      report('n/a', `${pair} ${it.name}`,
+        `the ${kind.name} server has no clock that can be moved`);
+    }
+    return can;
+  });
   const next = async () => {
     for (let it = queue.shift(); it; it = queue.shift()) {
       const { name, run } = it;
@@ -147,9 +152,10 @@ async function runPair(server, clientName, origin, only) {
     failed ||= error !== null;
     hangs = error instanceof ClientHangs;
   }
-  const lives = hangs ? [] : LIFECYCLE_CASES.filter((it) => it.clients.includes(clientName)
+  const alone = hangs ? [] : OWN_SERVER.filter((it) => it.clients.includes(clientName)
+    && (!it.kinds || it.kinds.includes(server.kind.name))
     && (only.length === 0 || only.includes(it.name)));
-  failed = !await runLives(server.kind, client, lives) || failed;
+  failed = !await runAlone(server.kind, client, alone) || failed;
   const { stop } = client;
   failed = await attempt(`${pair} stop`, stop) !== null || failed;
   if (failed) {
@@ -168,7 +174,7 @@ async function runPair(server, clientName, origin, only) {
  */
 async function runServer(kind, clients, origin, only) {
   const real = clients.filter((name) => name !== 'options');
-  const wanted = [...CASES, ...LIFECYCLE_CASES]
+  const wanted = [...CASES, ...OWN_SERVER]
     .some((it) => only.length === 0 || only.includes(it.name));
   if (real.length > 0 && wanted) {
     /** @type {import('./servers/server.mjs').Server | undefined} */
@@ -230,7 +236,7 @@ async function main() {
     ? [other(values['server-command'])]
     : choose('server', values.server, Object.keys(SERVERS)).map((it) => SERVERS[it]);
   const only = values.only ? choose('only', values.only,
-    [...CASES, ...LIFECYCLE_CASES, ...OPTION_CASES].map((it) => it.name)) : [];
+    [...CASES, ...OWN_SERVER, ...OPTION_CASES].map((it) => it.name)) : [];
   const repeat = Number(values.repeat);
   if (!Number.isInteger(repeat) || repeat < 1) throw new Error('--repeat: a number from 1');
 

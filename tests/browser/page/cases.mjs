@@ -328,11 +328,16 @@ const CASES = {
     await close(it.wt, 'closing the held session');
   },
 
-  /** @param {Params & {id: string}} params  the server ends it */
+  /**
+   * The server ends it: what wt.closed says, or null if it was rejected.
+   * @param {Params & {id: string}} params
+   */
   over: async (params) => {
     const { wt } = heldSession(params.id);
-    await step('the held session ends', wt.closed.then(() => {}, () => {}));
+    const info = await step('the held session ends', wt.closed.then(
+      ({ closeCode, reason }) => ({ closeCode, reason }), () => null));
     held.delete(params.id);
+    return info;
   },
 
   /** @param {Params & {id: string}} params  what the server publishes, from now on */
