@@ -120,6 +120,11 @@ function press(model) {
     model.stop();
     return;
   }
+  if (model.screen?.kind === 'windows') {
+    // That is to be answered first.
+    /** @type {HTMLElement|null} */ (document.querySelector('#problem .first'))?.focus();
+    return;
+  }
   const wrong = model.press();
   if (!wrong) return;
   const field = byId(wrong, HTMLElement);
