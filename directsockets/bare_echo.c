@@ -12,7 +12,7 @@
  *
  * Whoever sends it "flood" gets as many datagrams as the socket takes, for
  * FLOOD_MS: the ceiling for a download (tests/bench/bare_sink.c asks again and
- * again).
+ * again).  Each begins with its number, 8 octets, little-endian.
  */
 #include "directsockets/directsockets.h"
 
@@ -28,6 +28,7 @@
 
 static ds_datagram flood_to;
 static double flood_until;
+static uint64_t flood_number;
 
 /* clang-format off */
 EM_JS(void, bare_echo_ready, (int port), {
@@ -74,6 +75,8 @@ static int flood(ds_socket *socket) {
     for (i = 0; i < room; i++) {
       memcpy(out[i], &flood_to, offsetof(ds_datagram, data));
       memset(out[i]->data, (int)i, FLOOD_LEN);
+      memcpy(out[i]->data, &flood_number, sizeof(flood_number));
+      ++flood_number;
       out[i]->len = FLOOD_LEN;
     }
     ds_send(socket, room);

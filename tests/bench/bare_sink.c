@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The ceiling for downloads: asks directsockets/bare_echo.c for a flood, and
- * counts what comes.
+ * counts what comes; and by the numbers of what comes, what was sent.
  *
  *   bare_sink ADDRESS PORT SECONDS
  *
@@ -54,8 +54,9 @@ static int open_socket(const char *address, const char *port) {
 
 int main(int argc, char **argv) {
   uint64_t begin, end, ask = 0, now, octets = 0, datagrams = 0;
+  uint64_t first = 0, last = 0, first_at = 0, last_at = 0;
   static uint8_t buf[65536];
-  double seconds;
+  double seconds, sent;
   int fd;
 
   if (argc != 4 || (seconds = strtod(argv[3], NULL)) <= 0) {
@@ -81,18 +82,28 @@ int main(int argc, char **argv) {
     (void)poll(&pfd, 1, ASK_AGAIN_MS);
     while ((n = recv(fd, buf, sizeof(buf), 0)) >= 0) {
       /* The echo of what was asked is none of it. */
-      if ((size_t)n > strlen(ASK)) {
+      if ((size_t)n > strlen(ASK) && (size_t)n >= sizeof(last)) {
+        memcpy(&last, buf, sizeof(last));
+        last_at = now_ms();
+        if (datagrams == 0) {
+          first = last;
+          first_at = last_at;
+        }
         octets += (uint64_t)n;
         ++datagrams;
       }
     }
   }
   close(fd);
+  sent = last_at > first_at
+             ? (double)(last - first) / (double)(last_at - first_at) * 1000
+             : 0;
   printf("{\"mode\":\"flood\",\"served\":%s,\"wrong\":0,\"seconds\":%.3f,"
-         "\"octets\":%llu,\"datagrams\":%llu,\"per_second\":%.1f,"
+         "\"octets\":%llu,\"datagrams\":%llu,\"sent_per_second\":%.1f,"
+         "\"arrived_megabytes_per_second\":%.2f,"
          "\"megabytes_per_second\":%.2f}\n",
          datagrams ? "true" : "false", seconds, (unsigned long long)octets,
-         (unsigned long long)datagrams, (double)datagrams / seconds,
-         (double)octets / seconds / 1e6);
+         (unsigned long long)datagrams, sent, (double)octets / seconds / 1e6,
+         datagrams ? sent * (double)octets / (double)datagrams / 1e6 : 0);
   return 0;
 }

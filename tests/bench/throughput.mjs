@@ -227,7 +227,7 @@ export function print(rows, { seconds, rounds, rate }) {
     table(['', 'echoes/s', 'loss', 'p50', 'p99', 'of bare'], scripted.map((s) => [s.title, ...columns(s.scriptDatagrams),
       share(s.scriptDatagrams.perSecond, s.bare.perSecond)]));
     console.log('Download on one stream, beside a bare sender on the same kind of socket (octets of UDP that\n'
-      + 'arrive): by the appliance\'s own /source, and by JavaScript');
+      + 'it takes): by the appliance\'s own /source, and by JavaScript');
     table(['', 'bare MB/s', 'MB/s', 'of bare', 'by JavaScript', 'of bare'], scripted.map((s) => [s.title,
       s.floodMegabytes.toFixed(1), s.downloadMegabytes.toFixed(1), share(s.downloadMegabytes, s.floodMegabytes),
       s.scriptDownloadMegabytes.toFixed(1), share(s.scriptDownloadMegabytes, s.floodMegabytes)]));

@@ -201,8 +201,8 @@ export function startAppliance({ createModule, options, openStore, onEvents, onB
 }
 
 /* Batches that the application may have before it; while it has, what happens
-   is gathered, so that a busy page gets few large ones. */
-const IN_FLIGHT_MAX = 2;
+   is gathered, so that a page gets few large ones. */
+const IN_FLIGHT_MAX = 1;
 
 /**
  * The ways of records in and out of the WASM.  Each batch is acknowledged with

@@ -3,37 +3,22 @@
  * The application's end of a port (port.js): commands and events one by one,
  * records in batches.
  *
- * What is asked is gathered until the event loop turns, and sent in one
- * message, as long as no more than two are on their way; so however much is
- * written, there are few messages, and they are large when there is much.
+ * What is asked is gathered until nobody asks for more, and sent in one
+ * message, as long as no other is on its way; so however much is written, there
+ * are few messages, and they are large when there is much.
  */
 import { ApplianceError } from './exit_codes.js';
 import { Batch, forEachRecord } from './records.js';
 
 /* Batches that the appliance may have before it. */
-const IN_FLIGHT_MAX = 2;
+const IN_FLIGHT_MAX = 1;
+
+/* Microtasks in a row in which nothing was asked: whoever was woken by what
+   came has had its turn.  A pipe takes some ten from one chunk to the next. */
+const QUIET = 24;
 
 /* A batch that is this long does not wait for more. */
 const LARGE = 64 * 1024;
-
-/**
- * Runs |task| in a task of its own, as soon as the event loop can.
- * @type {(task: () => void) => void}
- */
-const hop = typeof setImmediate === 'function' ? setImmediate : (() => {
-  /** @type {(() => void)[]} */
-  const tasks = [];
-  /** @type {MessageChannel|undefined} */
-  let channel;
-  return (task) => {
-    if (!channel) {
-      channel = new MessageChannel();
-      channel.port1.onmessage = () => tasks.shift()?.();
-    }
-    tasks.push(task);
-    channel.port2.postMessage(0);
-  };
-})();
 
 /**
  * @typedef {object} Endpoint a Worker of worker.js, or a MessagePort to port.js
@@ -55,7 +40,9 @@ export class Link {
   #batch = new Batch();
   #inFlight = 0;
   #taken = 0;
-  #hopping = false;
+  #gathering = false;
+  #quiet = 0;
+  #seen = 0;
   /** @type {Set<() => void>} */
   #beforeFlush = new Set();
   /** @type {Map<number, {resolve: (reply: any) => void, reject: (error: Error) => void}>} */
@@ -140,13 +127,25 @@ export class Link {
   }
 
   #flushSoon() {
-    if (this.#hopping) return;
-    this.#hopping = true;
-    hop(() => {
-      this.#hopping = false;
-      this.#flush();
-    });
+    if (this.#gathering) return;
+    this.#gathering = true;
+    this.#quiet = 0;
+    this.#seen = -1;
+    queueMicrotask(this.#gather);
   }
+
+  #gather = () => {
+    if (this.#batch.length !== this.#seen) {
+      this.#seen = this.#batch.length;
+      this.#quiet = 0;
+    }
+    if (++this.#quiet < QUIET) {
+      queueMicrotask(this.#gather);
+      return;
+    }
+    this.#gathering = false;
+    this.#flush();
+  };
 
   #flush() {
     if (this.#over) return;

@@ -235,6 +235,8 @@ export class SessionCore {
   draining = new Deferred();
   protocol = '';
   #answered = false;
+  /** @type {Partial<CloseInfo>|undefined} what to close it with once it is open */
+  #close;
   /** @type {Map<number, SessionStream>} by handle */
   #streams = new Map();
   /** @type {Record<'bidi'|'uni', Deferred<SessionStream>[]>} */
@@ -301,11 +303,13 @@ export class SessionCore {
 
   /** @param {Partial<CloseInfo>} info */
   close({ closeCode = 0, reason = '' }) {
-    if (this.state === 'pending') {
-      this.reject(503);
+    if (this.state === 'pending' && this.#answered) {
+      // It is about to be open, if it was accepted.
+      this.#close = { closeCode, reason };
       return;
     }
-    if (this.state === 'over') return;
+    if (this.state === 'pending') this.reject(503);
+    if (this.state !== 'open') return;
     let octets = ENCODER.encode(reason.replaceAll('\0', ' '));
     if (octets.length > REASON_MAX) {
       let end = REASON_MAX;
@@ -356,6 +360,7 @@ export class SessionCore {
     this.protocol = protocol;
     this.datagrams.maxDatagramSize = maxDatagramSize;
     this.ready.resolve();
+    if (this.#close) this.close(this.#close);
   }
 
   /**

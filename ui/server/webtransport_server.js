@@ -233,12 +233,15 @@ export class WebTransportServer extends EventTarget {
     if (!this.#closing) {
       this.#closing = true;
       this.#queue.end();
+      const ends = [];
       for (const session of this.#sessions.values()) {
         session.draining.resolve();
-        if (info || session.state === 'pending') session.close(info ?? {});
+        if (!info && session.state === 'open') continue;
+        session.close(info ?? {});
+        ends.push(session.closed.promise);
       }
-      // Behind the records that are on their way.
-      this.#link.beforeFlush(() => setTimeout(() => this.#link.stop()));
+      // Once they are told to be over, the packets that say so have left.
+      Promise.allSettled(ends).then(() => this.#link.stop());
     }
     await this.closed;
   }
