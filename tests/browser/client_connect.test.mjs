@@ -73,7 +73,7 @@ async function read(text, identity) {
 }
 
 for (const [name, begin] of Object.entries(STARTS)) {
-  describe(name, { timeout: 170_000 }, () => {
+  describe(name, { timeout: 300_000 }, () => {
     /** @type {import('./clients/client.mjs').Client} */
     let client;
     const isDeno = name === 'deno';
@@ -141,16 +141,26 @@ for (const [name, begin] of Object.entries(STARTS)) {
       }));
     }
 
-    test('a link that is six days old', () => live({
+    test('a link that is six days old, and what was learnt then', () => live({
       args: ['--ephemeral', ...PROFILE], offset: -6 * DAY - HOUR / 2 - 1,
     }, async ({ clock, ask }) => {
       clock.set(-6 * DAY);
       const { link } = await ask('hashes');
       const standby = parseLink(link).hashes[1];
+      const id = fresh();
+      await tell('connect', { id, link, options: { own } });
+      await tell('learns', { id, hex: hashesByUse(await ask('hashes')).active });
+      await tell('close', { id });
       clock.set(0);
       await until('the standby takes over when its time has come', async () =>
         (await ask('hashes')).hashes[0].b64url === standby, LOOKS_MS);
-      await connects(link);
+      await connects(link, { storage: null, own: false });
+      // With a link of before that, by what is kept alone.
+      await client.reload?.();
+      const older = link.replace(/wt=[^&]+/, `wt=${'C'.repeat(42)}A`);
+      await connects(older);
+      await fails(older, { storage: null, own: false }, isDeno ? 'link-too-old' : 'no-connection', /too old/);
+      await fails(link.replace(`.${standby}`, ''), { storage: null, own: false }, isDeno ? 'link-too-old' : 'no-connection', /too old/);
     }));
 
     test('rotations while connected; then a link that knows none of them', () => live({}, async ({ link, rotate, ask, identity }) => {
@@ -379,6 +389,8 @@ for (const [name, begin] of Object.entries(STARTS)) {
       // It has moved, as its identity says.
       await tell('kept', { key: key(identity), own, value: JSON.stringify({ v: 1, jws: await jws(), retired: [] }) });
       await connects(at, { timeout: 1500 });
+      // But nobody is led to their own device by a link that is not of it.
+      await fails(`https://nobody.invalid:${closed.port}/echo${hash}`, { timeout: 1500 }, 'not-reachable', /nobody\.invalid/);
     }));
 
     test('the server does not want it', async () => {

@@ -188,7 +188,7 @@ async function meet(link, rotate) {
   return { ada, ben, eve };
 }
 
-describe('the room', { timeout: 170_000 }, () => {
+describe('the room', { timeout: 300_000 }, () => {
   test('three people, and the native server', () => live({ kind: native }, async ({ link, rotate }) => {
     const { ada, ben, eve } = await meet(link, rotate);
     assert.deepEqual(complaints, []);

@@ -1176,7 +1176,7 @@ export class FortnightTransport extends EventTarget {
       { cause, maybe: ['refused', 'link-too-old'], temporary: true });
     }
     return new FortnightError('no-connection', `No connection to ${url.host}. Either it is switched off, or this link `
-      + `is too old, which it is after six days: ask for a new one.${about}`,
+      + `is too old: most are good for six days. Look, or ask for a new one.${about}`,
     { cause, maybe: ['not-reachable', 'link-too-old', 'refused'], temporary: true });
   }
 
