@@ -10,8 +10,9 @@
 MAKEFLAGS += --no-print-directory
 
 ARGS ?=
-# make test SANITIZE=1: the native parts under ASAN and UBSAN alone
+# SANITIZE=1: what is native alone, under ASAN and UBSAN (serve, test, browser)
 NATIVE := $(if $(SANITIZE),asan,native)
+SANITIZED = $(if $(SANITIZE),env FORTNIGHT=build/asan/fortnight)
 
 # What `make bundle` does without the app.
 BUNDLED = $(filter --help --new-key% --verify% --app%,$(ARGS))
@@ -55,9 +56,10 @@ serve-wasm:
 test:
 	@$(call SETUP,native asan wasm npm chromium firefox)
 	@$(call BUILD,native)
-	@$(call BUILD,asan,tests)
+	@$(call BUILD,asan,tests $(if $(SANITIZE),program))
 	@$(call BUILD,wasm)
-	@$(WITH) "$$node" scripts/test.mjs $(ARGS)
+	@$(WITH) $(SANITIZED) "$$node" scripts/test.mjs \
+	  $(if $(SANITIZE),asan browser) $(ARGS)
 
 ## unit        the unit tests alone (C and JavaScript)
 unit:
@@ -71,8 +73,10 @@ unit:
 browser:
 	@$(call SETUP,native wasm npm chromium firefox)
 	@$(call BUILD,native,program clock bench)
+	@$(if $(SANITIZE),$(call BUILD,asan,program))
 	@$(call BUILD,wasm,program)
-	@$(WITH) "$$node" tests/browser/main.mjs $(ARGS)
+	@$(WITH) $(SANITIZED) "$$node" tests/browser/main.mjs \
+	  $(if $(SANITIZE),--server native) $(ARGS)
 
 ## sim         years of the certificates' life in many virtual worlds
 sim:

@@ -229,7 +229,9 @@ async function runJs() {
 }
 
 async function runBrowser() {
-  const outcome = await run([process.execPath, 'tests/browser/main.mjs'], {
+  // Another native server than the usual: it is what is asked about.
+  const only = process.env.FORTNIGHT ? ['--server', 'native'] : [];
+  const outcome = await run([process.execPath, 'tests/browser/main.mjs', ...only], {
     timeout: BROWSER_TIMEOUT,
     onLine: (line) => {
       if (!line.match(CLOSING)) console.log(line);

@@ -108,7 +108,7 @@ export const OPTION_CASES = [
   refused('port-no-number', ['--port', '44e3'], 2, /port/),
   refused('port-below-1024', ['--port', '80'], 2, /1024/, ['node', 'iwa']),
   refused('listen-no-address', ['--port', '0', '--listen', 'not-an-address'], 2,
-    /not-an-address/),
+    /not-an-address|--listen takes a literal address/),
   refused('address-not-available', ['--port', '0', '--listen', '192.0.2.1'], 5,
     /192\.0\.2\.1/),
   refused('control-refused', ['--port', '0', '--control', '/dev/null/control'], 6,
