@@ -822,6 +822,26 @@ int script_feed(script *s, const uint8_t *data, size_t len) {
 
 /* ---- The host ---- */
 
+/* Whether there is anything about what has left that cannot wait. */
+static int is_sent_due(const script *s) {
+  const script_stream *stream;
+  const script_session *session;
+
+  for (stream = s->sent; stream; stream = stream->sent_next) {
+    if (stream->sent >= SCRIPT_SENT_MIN ||
+        quic_stream_pending(wt_stream_quic(stream->wt)) == 0) {
+      return 1;
+    }
+  }
+  for (session = s->sending; session; session = session->sending_next) {
+    if (session->outstanding >=
+        wt_session_datagrams_pending(session->wt) + SCRIPT_DATAGRAMS_SENT_MIN) {
+      return 1;
+    }
+  }
+  return 0;
+}
+
 size_t script_finish(script *s, const uint8_t **pdata) {
   script_session *session, *next;
 
@@ -832,6 +852,9 @@ size_t script_finish(script *s, const uint8_t **pdata) {
       break;
     }
     s->untold = session->untold_next;
+  }
+  if (s->batch.len == 0 && !is_sent_due(s)) {
+    return 0;
   }
   while (s->sent &&
          tell(s, SCRIPT_SENT, 0, &s->sent->base, s->sent->sent) == 0) {

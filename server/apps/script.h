@@ -38,6 +38,12 @@
 #define SCRIPT_DATAGRAMS_MAX 256
 #define SCRIPT_DATAGRAM_OCTETS_MAX ((size_t)1024 * 1024)
 
+/* What has left is told by itself only if it is this much, or all; else with
+   whatever else there is to tell.  Octets of a stream, datagrams of a session:
+   JavaScript may have several times as much on the way. */
+#define SCRIPT_SENT_MIN (32 * 1024)
+#define SCRIPT_DATAGRAMS_SENT_MIN 16
+
 /* Octets that may wait to leave, of one stream: it is reset beyond. */
 #define SCRIPT_BACKLOG_MAX ((size_t)1024 * 1024)
 

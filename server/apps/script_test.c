@@ -747,11 +747,22 @@ static void test_datagrams(void **state) {
   /* One that fits nowhere is lost, and told to have left all the same. */
   ask(s, SCRIPT_DATAGRAM, 0, handle, 0, noise, 5000);
   pass(s, SIM_SECOND);
+  /* So few are told with what else there is. */
+  assert_int_equal(sim_client_datagram(s->peer->client, session, noise, 1), 0);
+  pass(s, SIM_SECOND);
+  expect(s, SCRIPT_DATAGRAM_CAME);
   while ((record = next_told(s, SCRIPT_DATAGRAMS_SENT)) != NULL) {
     sent += record->value;
   }
   assert_int_equal(sent, 6);
   assert_int_equal(s->peer->ndatagrams, 5);
+  /* Many, at once. */
+  for (i = 0; i < SCRIPT_DATAGRAMS_SENT_MIN; ++i) {
+    ask(s, SCRIPT_DATAGRAM, 0, handle, 0, noise, 10);
+  }
+  pass(s, SIM_SECOND);
+  assert_int_equal(expect(s, SCRIPT_DATAGRAMS_SENT)->value,
+                   SCRIPT_DATAGRAMS_SENT_MIN);
   for (i = 0; i < 5; ++i) {
     assert_int_equal(s->peer->datagrams[i].len, 100 * i);
   }

@@ -10,6 +10,7 @@
  * the loop has to tell comes out once per turn, as one batch of events.
  */
 import { ApplianceError, errorCodeOf, exitCodeOf } from './exit_codes.js';
+import { IN_FLIGHT_MAX, TAKEN_MAX } from './records.js';
 
 /**
  * Nothing can be kept here, for a reason that does not pass: the appliance may
@@ -200,13 +201,9 @@ export function startAppliance({ createModule, options, openStore, onEvents, onB
   };
 }
 
-/* Batches that the application may have before it; while it has, what happens
-   is gathered, so that a page gets few large ones. */
-const IN_FLIGHT_MAX = 1;
-
 /**
- * The ways of records in and out of the WASM.  Each batch is acknowledged with
- * the next message the other way.
+ * The ways of records in and out of the WASM.  While the application has as
+ * many batches before it as it may, what happens is gathered.
  */
 class Batches {
   /** @type {Uint8Array[]} what the WASM has not taken yet */
@@ -233,7 +230,7 @@ class Batches {
       fortnightBatches: this.#waiting,
       onFortnightBatchTaken: () => {
         // Told when the WASM suspends, if not before with a batch.
-        if (this.#taken++ === 0) queueMicrotask(() => this.#send(undefined));
+        if (++this.#taken === TAKEN_MAX) queueMicrotask(() => this.#send(undefined));
       },
       fortnightRoom: () => {
         this.#wanted = this.#inFlight >= IN_FLIGHT_MAX;
@@ -255,7 +252,7 @@ class Batches {
 
   /** @param {ArrayBuffer|undefined} data */
   #send(data) {
-    if (!data && this.#taken === 0) return;
+    if (!data && this.#taken < TAKEN_MAX) return;
     const taken = this.#taken;
     this.#taken = 0;
     this.#onBatch({ type: 'batch', data, taken });

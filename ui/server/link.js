@@ -4,14 +4,11 @@
  * records in batches.
  *
  * What is asked is gathered until nobody asks for more, and sent in one
- * message, as long as no other is on its way; so however much is written, there
+ * message, as long as no more than two are on their way; so however much is written, there
  * are few messages, and they are large when there is much.
  */
 import { ApplianceError } from './exit_codes.js';
-import { Batch, forEachRecord } from './records.js';
-
-/* Batches that the appliance may have before it. */
-const IN_FLIGHT_MAX = 1;
+import { Batch, IN_FLIGHT_MAX, TAKEN_MAX, forEachRecord } from './records.js';
 
 /* Microtasks in a row in which nothing was asked: whoever was woken by what
    came has had its turn.  A pipe takes some ten from one chunk to the next. */
@@ -155,7 +152,7 @@ export class Link {
       for (const task of tasks) task();
     }
     const data = this.#inFlight < IN_FLIGHT_MAX && this.#batch.length > 0 ? this.#batch.take() : undefined;
-    if (!data && this.#taken === 0) return;
+    if (!data && this.#taken < TAKEN_MAX) return;
     if (data) this.#inFlight++;
     const taken = this.#taken;
     this.#taken = 0;

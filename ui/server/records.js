@@ -5,6 +5,14 @@
  * them.  A batch is records one behind the other.
  */
 
+/**
+ * Batches that either side may have before it, and how many it has taken when
+ * it says so though it has no batch to say it with: so most acknowledgements
+ * cost nothing, and a side that is busy gets few batches and large ones.
+ */
+export const IN_FLIGHT_MAX = 2;
+export const TAKEN_MAX = 2;
+
 /** Octets before those of the record itself. */
 const HEAD = 16;
 const FIRST_SIZE = 32 * 1024;

@@ -242,7 +242,7 @@ export interface Appliance {
 /**
  * Records, either way (records.js); |data| is transferred.  |taken| counts the
  * batches of the other side that were taken since the last such message: of
- * each side there is at most one on its way.
+ * each side there are at most two on their way.
  */
 export type BatchMessage = { type: 'batch'; data?: ArrayBuffer | Uint8Array; taken: number };
 
