@@ -39,7 +39,7 @@ export function connectCard(model) {
       <div class="link-and-code">
         <div class="links">
           <div class="entry">
-            <h3>Link <span class="aside">address and hashes in one</span></h3>
+            <h3>Link <span class="aside">for a page that connects, not for the address bar</span></h3>
             <p id="link" class="value mono" data-empty="It comes with Start: give it to whoever is to connect, or let them scan its code.">${published?.link ?? ''}</p>
             <div class="buttons">${copyButton(model, { key: 'link', label: 'Copy', what: 'the link',
               text: ({ link }) => link ?? '' })}</div>

@@ -62,6 +62,22 @@ export function snippet({ url, hashes }) {
 }
 
 /**
+ * The same with ui/client/fortnight.js, which keeps up with the hashes.
+ * @param {import('../server/types.d.ts').Published} published
+ * @returns {string} JavaScript; '' if there is nothing to connect to
+ */
+export function clientSnippet({ link }) {
+  if (!link) return '';
+  return [
+    "import { connect } from './fortnight.js';",
+    '',
+    `const transport = connect(${quoted(link)});`,
+    'await transport.ready;',
+    '',
+  ].join('\n');
+}
+
+/**
  * Where libp2p finds it.
  * @param {import('../server/types.d.ts').Published} published
  * @returns {string} '' if there is nothing to connect to
@@ -81,6 +97,7 @@ export function multiaddr({ url, hashes }) {
  */
 export const FORMS = Object.freeze({
   snippet: { label: 'JavaScript', what: 'the JavaScript that connects', of: snippet },
+  client: { label: 'fortnight.js', what: 'the JavaScript for pages that have fortnight.js', of: clientSnippet },
   hex: { label: 'Hex', what: 'the hashes in hexadecimal', of: each((hex) => hex) },
   openssl: { label: 'OpenSSL', what: 'the hashes as OpenSSL prints them', of: each(hexToOpenssl) },
   base64: { label: 'Base64', what: 'the hashes in base64', of: each(hexToBase64) },

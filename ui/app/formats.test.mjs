@@ -65,6 +65,13 @@ test('each form keeps to the golden vector, the active hash first', () => {
   for (const { of } of Object.values(FORMS)) assert.equal(of({ ...PUBLISHED, url: null, hashes: [] }), '');
 });
 
+test('the link goes into a string of JavaScript, whatever is in it', () => {
+  const link = `https://a.example:1/it's "here"\\#wt=x`;
+  const code = FORMS.client.of({ ...BOTH, link });
+  assert.match(code, /^import \{ connect \} from '\.\/fortnight\.js';\n/);
+  assert.equal(new Function(`return ${/connect\((.*)\);/.exec(code)?.[1]}`)(), link);
+});
+
 test('multiaddr tells names from addresses', () => {
   const start = (/** @type {string} */ url) => multiaddr({ ...PUBLISHED, url, hashes: [] });
   assert.equal(start('https://127.0.0.1/'), '/ip4/127.0.0.1/udp/443/quic-v1/webtransport');
