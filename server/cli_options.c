@@ -208,9 +208,11 @@ static int add_listen(const parser *p, const char *value) {
                   UDP_ADDRESSES_MAX);
   }
   if (host_listen_parse(&o->listens[o->nlistens], value) != 0) {
-    return refuse(p, "--listen takes a literal address, and a port if you "
-                     "like, such as 127.0.0.1, ::, 192.0.2.1:443 or "
-                     "[2001:db8::1]:443");
+    return refuse(p,
+                  "--listen %.60s: give a literal address, and a port if you "
+                  "like, such as 127.0.0.1, ::, 192.0.2.1:443 or "
+                  "[2001:db8::1]:443",
+                  value);
   }
   ++o->nlistens;
   return 0;
