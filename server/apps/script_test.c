@@ -908,14 +908,14 @@ static void test_nonsense(void **state) {
   assert_int_equal(script_feed(s->script, batch, sizeof(batch)), -1);
   /* Records of any kind, about anything. */
   for (i = 0; i < 20000; ++i) {
-    size_t len = sim_random_below(&random, 64);
+    size_t len = sim_random_size(&random, 64);
 
     sim_random_fill(&random, batch, sizeof(batch));
     put32(batch, SCRIPT_HEAD + len);
     batch[4] = (uint8_t)sim_random_below(&random, 13);
-    put32(batch + 8, sim_random_below(&random, 5));
+    put32(batch + 8, sim_random_size(&random, 5));
     if (sim_random_below(&random, 2)) {
-      put32(batch + 12, sim_random_below(&random, 600));
+      put32(batch + 12, sim_random_size(&random, 600));
     }
     /* The session is to last for a while. */
     if (batch[4] == SCRIPT_CLOSE && sim_random_below(&random, 500) != 0) {
