@@ -1,6 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Puts the page together. */
 import './style.css';
+import './form.css';
+import './screen.css';
+import './connect.css';
+import './certificates.css';
+import './dialog.css';
+import './lists.css';
+// What depends on the window's width has the last word.
+import './layout.css';
 import { ask, unask } from './ask.js';
 import { openBackup } from './backup_view.js';
 import { perFrame } from './dom.js';
