@@ -50,6 +50,8 @@ export async function servePages() {
   const server = createServer(async (request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://x');
     response.setHeader('cache-control', 'no-store');
+    // None that is idle: pages.mjs tells why.
+    response.setHeader('connection', 'close');
     response.setHeader('date', new Date(Date.now() + 1000 * pages.skew).toUTCString());
     if (pathname === '/' || pathname === '/strict') {
       if (pathname === '/strict') response.setHeader('content-security-policy', "connect-src 'self'");

@@ -1096,10 +1096,21 @@ export class FortnightTransport extends EventTarget {
   /**
    * @param {string} url
    * @param {string[]} hashes
+   * @returns {Promise<WebTransport>}  rejected with a Failure
    */
-  #open(url, hashes) {
+  async #open(url, hashes) {
     const { timeout = timeoutMs(), webTransport } = this.#options;
-    return open(url, hashes, { timeout, signal: this.#abort.signal, webTransport });
+    const options = { timeout, signal: this.#abort.signal, webTransport };
+    try {
+      return await open(url, hashes, options);
+    } catch (reason) {
+      const { cause, silent, blocked } = /** @type {Failure} */ (reason);
+      // Firefox (153) forgets the hashes of a session that it is about to open
+      // if some idle TCP connection has had its time in that moment.
+      const forgot = /^WebTransport connection rejected/.test(String(/** @type {any} */ (cause)?.message));
+      if (!forgot || silent || blocked || this.#closing) throw reason;
+      return open(url, hashes, options);
+    }
   }
 
   /** @returns {Promise<FortnightError | null>}  why there is nothing newer; null: there is, or no mirror */
