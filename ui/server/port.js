@@ -19,6 +19,8 @@ import { Mirror } from './mirror.js';
  * @param {() => void} [port.start]
  * @param {(module: string|undefined) => Pick<Parameters<typeof startAppliance>[0], 'createModule'|'openStore'|'moduleOptions'>} host
  *     how to run it here
+ * @returns {{command: (command: import('./types.d.ts').Command) => Promise<any>}}
+ *     for who stands on this side of the port
  */
 export function servePort(port, host) {
   /** @type {import('./types.d.ts').Appliance|undefined} */
@@ -56,13 +58,21 @@ export function servePort(port, host) {
   }
 
   /**
+   * @param {import('./types.d.ts').Command} command
+   * @returns {Promise<any>}
+   */
+  async function send(command) {
+    if (!appliance) throw new Error('the appliance is not started');
+    return appliance.command(command);
+  }
+
+  /**
    * @param {number} id
    * @param {import('./types.d.ts').Command} command
    */
   async function carryOut(id, command) {
     try {
-      if (!appliance) throw new Error('the appliance is not started');
-      post({ type: 'reply', id, reply: await appliance.command(command) });
+      post({ type: 'reply', id, reply: await send(command) });
     } catch (error) {
       post({ type: 'refused', id, text: /** @type {Error} */ (error).message });
     }
@@ -85,4 +95,5 @@ export function servePort(port, host) {
     }
   });
   port.start?.();
+  return { command: send };
 }
