@@ -51,6 +51,13 @@ test('one server at several addresses', { timeout: 30_000 }, async (t) => {
     const report = load(authority, hashes[0].hex, '--mode', 'datagrams', '--duration', '0.2', '--rate', '100');
     assert.ok(report.served && report.echoed > 0, JSON.stringify(report));
   }
+  // What belongs to no connection is answered from there, too.
+  const tokens = new Set();
+  for (const authority of authorities.filter((authority) => !authority.startsWith('['))) {
+    const [address, port] = authority.split(':');
+    tokens.add(await resetToken(Number(port), Buffer.alloc(16, 7), address));
+  }
+  assert.equal(tokens.size, 1);
   const status = await control(path, { command: 'status' });
   assert.deepEqual(status.health.listen, listen);
   assert.equal(status.counters.handshakes_completed, authorities.length);
@@ -69,12 +76,14 @@ test('an address that cannot be had ends it, whichever it is', { timeout: 30_000
  * answers a packet of a connection that it does not know.
  * @param {number} port
  * @param {Buffer} id 16 octets: the connection's
+ * @param {string} [address]
  */
-async function resetToken(port, id) {
+async function resetToken(port, id, address = '127.0.0.1') {
   const socket = createSocket('udp4');
   try {
-    socket.send(Buffer.concat([Buffer.of(0x40), id, Buffer.alloc(60, 0xa5)]), port, '127.0.0.1');
-    const [message] = await once(socket, 'message', { signal: AbortSignal.timeout(10_000) });
+    socket.send(Buffer.concat([Buffer.of(0x40), id, Buffer.alloc(60, 0xa5)]), port, address);
+    const [message, from] = await once(socket, 'message', { signal: AbortSignal.timeout(10_000) });
+    assert.deepEqual([from.address, from.port], [address, port]);
     return message.subarray(-16).toString('hex');
   } finally {
     socket.close();

@@ -6,7 +6,8 @@
  * There are two kinds.  A Retry packet gives out one that is good for the
  * handshake it belongs to, from the same address and port, for a few seconds.
  * A NEW_TOKEN frame gives out one for a later connection from the same IP
- * address, within a day, and once: ADDRESS_TOKEN_SPENT of them are remembered.
+ * address, within a day, and once: ADDRESS_TOKEN_SPENT of them are remembered,
+ * though not over a restart, after which it is good once more.
  */
 #ifndef SERVER_QUIC_ADDRESS_TOKEN_H
 #define SERVER_QUIC_ADDRESS_TOKEN_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * All QUIC connections of one UDP socket (RFC 9000 sections 5 and 6).
+ * All QUIC connections of one UDP socket (RFC 9000 sections 5 and 6), which may
+ * have several addresses: each datagram tells its own, and is answered from it.
  *
  * Free of I/O: datagrams come in as a batch, go out as a batch, and the
  * monotonic time in nanoseconds comes with each call.  Not to be entered from
