@@ -239,6 +239,22 @@ test('what the person sees', { timeout: 110_000 }, async (t) => {
     await look(page, 'serving');
   });
 
+  await t.test('in a narrow window nothing is cut off', async () => {
+    const session = await app.context.newCDPSession(page);
+    await session.send('Emulation.setDeviceMetricsOverride',
+      { width: 360, height: 780, deviceScaleFactor: 1, mobile: false });
+    await page.waitForFunction(() => innerWidth === 360);
+    await page.screenshot({ path: join(ARTIFACTS, 'narrow.png'), fullPage: true });
+    const width = await page.evaluate(() => document.documentElement.scrollWidth);
+    assert.ok(width <= 360, `${width} of 360`);
+    const wide = await page.locator('button:visible').evaluateAll((buttons) =>
+      buttons.filter((button) => button.scrollWidth > button.clientWidth).map(({ textContent }) => textContent));
+    assert.deepEqual(wide, []);
+    assert.deepEqual(await violations(page), []);
+    await session.send('Emulation.clearDeviceMetricsOverride');
+    await session.detach();
+  });
+
   await t.test('the log is filtered, and exported as it is filtered', async () => {
     const lines = page.locator('#log li');
     const all = await lines.count();
