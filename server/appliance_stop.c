@@ -7,8 +7,9 @@
 #include <stdio.h>
 
 /* For the capsules that close sessions to arrive before the connections are
-   closed, in nanoseconds. */
-#define LINGER (100 * NGTCP2_MILLISECONDS)
+   closed, in nanoseconds; clients that close them themselves are not waited
+   for. */
+#define LINGER H3_LINGER
 
 void appliance_shutdown(appliance *a, const appliance_time *now) {
   appliance_set_time(a, now);
@@ -62,7 +63,9 @@ void appliance_tend_stop(appliance *a) {
   if (a->phase == APPLIANCE_DRAINING &&
       (a->now.mono >= a->stop_deadline || h3_service_sessions(&a->h3) == 0)) {
     close_sessions(a);
-  } else if (a->phase == APPLIANCE_CLOSING && a->now.mono >= a->stop_deadline) {
+  } else if (a->phase == APPLIANCE_CLOSING &&
+             (a->now.mono >= a->stop_deadline ||
+              !h3_service_has_connections(&a->h3))) {
     appliance_shutdown(a, &a->now);
   }
 }

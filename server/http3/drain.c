@@ -25,7 +25,7 @@ void h3_conn_drain(h3_conn *h3, uint64_t now) {
 
 void h3_conn_close_if_drained(h3_conn *h3) {
   if (h3->refuses && !h3->requests) {
-    quic_conn_fail(h3->conn, NGHTTP3_H3_NO_ERROR, "drained");
+    h3->goaway_deadline = quic_conn_now(h3->conn) + H3_LINGER;
     quic_conn_wake(h3->conn);
   }
 }
@@ -34,7 +34,6 @@ void h3_conn_close_if_drained(h3_conn *h3) {
 static int end_grace(h3_conn *h3) {
   int rv;
 
-  h3->goaway_deadline = UINT64_MAX;
   h3->refuses = 1;
   if (wt_conn_sessions(h3->wt) == 0) {
     /* And nghttp3 knows nothing of the sessions' streams: a client would take
@@ -61,7 +60,16 @@ int h3_expire(void *state, uint64_t now) {
   if (now >= h3->request_deadline) {
     return quic_conn_fail(h3->conn, NGHTTP3_H3_NO_ERROR, "no request");
   }
-  return now >= h3->goaway_deadline ? end_grace(h3) : 0;
+  if (now < h3->goaway_deadline) {
+    return 0;
+  }
+  h3->goaway_deadline = UINT64_MAX;
+  if (!h3->refuses) {
+    return end_grace(h3);
+  }
+  return h3->requests
+             ? 0
+             : quic_conn_fail(h3->conn, NGHTTP3_H3_NO_ERROR, "drained");
 }
 
 void h3_service_drain(h3_service *service, uint64_t now) {
@@ -85,6 +93,10 @@ size_t h3_service_close_sessions(h3_service *service, uint32_t code,
     n += wt_conn_close_sessions(h3->wt, code, reason);
   }
   return n;
+}
+
+int h3_service_has_connections(const h3_service *service) {
+  return service->conns != NULL;
 }
 
 size_t h3_service_sessions(const h3_service *service) {

@@ -31,6 +31,12 @@
    their way have come by then.  In nanoseconds. */
 #define H3_GOAWAY_DELAY UINT64_C(1000000000)
 
+/* After the last session of a connection that drains, for its client to learn
+   how it ended, and to close the connection itself: CONNECTION_CLOSE that comes
+   at once makes Chromium forget the session's code and reason.  In
+   nanoseconds. */
+#define H3_LINGER UINT64_C(500000000)
+
 /* Stream types and frame types that begin a WebTransport stream
    (draft-ietf-webtrans-http3 section 4). */
 #define H3_WT_BIDI_SIGNAL 0x41
@@ -69,6 +75,9 @@ extern const quic_protocol h3_protocol;
  * quic_endpoint_send().
  */
 void h3_service_drain(h3_service *service, uint64_t now);
+
+/* Whether a client is connected that has not closed, nor is being closed. */
+int h3_service_has_connections(const h3_service *service);
 
 /* Ends every session as wt_session_close() does, to be followed by
    quic_endpoint_shutdown() when its packets have gone out.  Returns how many

@@ -34,8 +34,8 @@ struct h3_conn {
   h3_request *requests;
   /* Some request became excessive in a callback of nghttp3's. */
   int excessive;
-  /* When the first request has to be there, when GOAWAY is to be final;
-     UINT64_MAX: never, or it is over. */
+  /* When the first request has to be there; when GOAWAY is to be final, and
+     then when the connection is closed.  UINT64_MAX: never, or it is over. */
   uint64_t request_deadline;
   uint64_t goaway_deadline;
   int draining;
@@ -84,7 +84,8 @@ int h3_expire(void *state, uint64_t now);
 /* As h3_service_drain(), for one connection. */
 void h3_conn_drain(h3_conn *h3, uint64_t now);
 
-/* Closes a connection that has no request and takes none. */
+/* Has a connection closed that has no request and takes none, H3_LINGER from
+   now. */
 void h3_conn_close_if_drained(h3_conn *h3);
 
 #endif
