@@ -28,7 +28,7 @@ import { table, time, whole } from './table.mjs';
  *
  * @typedef {object} Memory kB, of samples taken after so many rotations each
  * @property {number[]} rss
- * @property {number[]} own what no other process shares
+ * @property {number[]} own what it has written, and no other process shares
  * @property {number} every
  *
  * @typedef {object} Alone nobody there but one session that hardly sends
@@ -85,7 +85,9 @@ async function rotate(program, count, args, every = Infinity, ms = WINDOW_MS) {
       if (word !== 'rotation' || Number(n) % every !== 0) return;
       const text = readFileSync(`/proc/${program.pid}/smaps_rollup`, 'utf8');
       memory.rss.push(kilobytes(text, /^Rss$/));
-      memory.own.push(kilobytes(text, /^Private_/));
+      // Not Private_Clean: pages of the program file, which are shared with every
+      // other that runs it, and its own when that ends.
+      memory.own.push(kilobytes(text, /^Private_Dirty$/));
     },
   });
   const result = JSON.parse(lines[lines.length - 1]);
