@@ -115,7 +115,7 @@ LIBS := $(LIBSIM) $(LIB)
 EXE := $(if $(filter wasm,$(VARIANT)),.mjs)
 TEST_PROGRAMS := $(TESTS:%.c=$(B)/%$(EXE))
 ifeq ($(VARIANT),wasm)
-PROGRAM := $(if $(wildcard server/main_web.c),$(B)/fortnight.mjs)
+PROGRAM := $(if $(wildcard server/main_web.c),$(B)/fortnight.mjs) $(B)/licenses.txt
 BENCH_PROGRAMS := $(if $(wildcard directsockets/bare_echo.c),$(B)/bare_echo.mjs)
 else
 PROGRAM := $(if $(wildcard server/main.c),$(B)/fortnight)
@@ -180,6 +180,13 @@ $(B)/%_test.mjs: $(B)/%_test.o $(CMOCKA) $(LIBSIM) $(needs) $(JS_LIBRARIES)
 $(B)/fortnight.mjs: $(B)/server/main_web.o $(needs) $(JS_LIBRARIES)
 	$(call link,$(LDFLAGS_wasm_app) -sJSPI_EXPORTS=fortnight_run \
 	  -sEXPORTED_FUNCTIONS=_fortnight_run,_malloc,_free)
+
+# What goes with the WASM to whoever gets it.
+$(B)/licenses.txt: $(patsubst %,$(DEPS)/licenses/%.txt, \
+  cjson nghttp3 ngtcp2 wolfssl)
+	@for file in $^; do \
+	  printf '\n==== %s ====\n\n' "$$(basename $$file .txt)" && cat $$file || exit 1; \
+	done >$@
 
 $(B)/bare_echo.mjs: $(B)/directsockets/bare_echo.o $(needs) $(JS_LIBRARIES)
 	$(call link,$(LDFLAGS_wasm_app) -sJSPI_EXPORTS=bare_echo_run \

@@ -33,7 +33,9 @@ export function stageIwa({ out = join(ROOT, 'build/iwa'), wasm = join(ROOT, 'bui
     }
     wanted.set(to, from);
   };
-  for (const file of ['fortnight.mjs', 'fortnight.wasm']) add(join(resolve(wasm), file), file);
+  for (const file of ['fortnight.mjs', 'fortnight.wasm', 'licenses.txt']) {
+    add(join(resolve(wasm), file), file);
+  }
   const page = buildPage();
   for (const file of filesOf(page)) add(join(page, file), file);
   for (const file of filesOf(join(ROOT, 'ui/server'))) {

@@ -20,6 +20,7 @@ test('it copies what the app needs, and no more than has changed', () => {
   mkdirSync(wasm);
   writeFileSync(join(wasm, 'fortnight.mjs'), 'one');
   writeFileSync(join(wasm, 'fortnight.wasm'), 'two');
+  writeFileSync(join(wasm, 'licenses.txt'), 'three');
   assert.ok(stageIwa({ out, wasm }).copied > 10);
   assert.deepEqual(stageIwa({ out, wasm }), { folder: out, copied: 0, removed: 0 });
 
@@ -37,7 +38,7 @@ test('all that the page and the manifest name is there, and no test', () => {
     .concat(manifest.icons.map((/** @type {any} */ icon) => icon.src));
   assert.ok(named.includes('/app/main.js') && named.includes('/app/style.css') && named.length >= 8);
   // What tests put in front of, and what the appliance loads by its name.
-  named.push('/server/worker.js', '/fortnight.wasm');
+  named.push('/server/worker.js', '/fortnight.wasm', '/licenses.txt');
   for (const path of named) {
     assert.ok(path.startsWith('/'), path);
     assert.ok(existsSync(join(out, path)), path);

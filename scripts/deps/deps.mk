@@ -7,7 +7,7 @@
 #   make -f scripts/deps/deps.mk SRC=… PREFIX=… CC=… AR=… CFLAGS=…
 #
 # SRC holds the unpacked sources, one folder each, named without version.
-# PREFIX gets lib/, include/ and, while it runs, obj/.
+# PREFIX gets lib/, include/, licenses/ and, while it runs, obj/.
 
 .DELETE_ON_ERROR:
 .SECONDEXPANSION:
@@ -73,7 +73,7 @@ CPPFLAGS_libcmocka := $(HAVE_CMOCKA) -I$(SRC)/cmocka/include
 CPPFLAGS_libmicrohttpd := -fno-strict-aliasing -DNDEBUG -DBUILDING_MHD_LIB \
   -I$(SRC)/libmicrohttpd/src/include
 
-all: $(LIBS:%=$(L)/%.a) headers
+all: $(LIBS:%=$(L)/%.a) headers licenses
 
 define library
 $(L)/$(1).a: $(patsubst $(SRC)/%,$(O)/%.o,$($(1)))
@@ -88,9 +88,11 @@ ifneq ($(X86_64),)
 $(O)/wolfssl/wolfcrypt/src/aes.c.o: override CFLAGS += -maes -msse4.1 -mpclmul
 endif
 
+# The assertions' file names are the same on every machine.
 $(O)/%.o: $(SRC)/%
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -DWOLFSSL_USER_SETTINGS -I$(HERE) $(CPPFLAGS) -c $< -o $@
+	$(CC) $(CFLAGS) -fmacro-prefix-map=$(SRC)/= -DWOLFSSL_USER_SETTINGS \
+	  -I$(HERE) $(CPPFLAGS) -c $< -o $@
 
 headers:
 	mkdir -p $I/cjson $I/wolfssl
@@ -104,4 +106,13 @@ headers:
 	cp $(SRC)/cmocka/include/*.h $I/
 	cp $(SRC)/libmicrohttpd/src/include/microhttpd.h $I/
 
-.PHONY: all headers
+# The terms of what a program of ours is linked with.
+licenses: $(patsubst %,$(PREFIX)/licenses/%.txt, \
+  cjson libmicrohttpd nghttp3 ngtcp2 wolfssl)
+
+$(PREFIX)/licenses/%.txt: $$(wildcard $$(addprefix $(SRC)/$$*/, \
+  LICENS* COPYING* lib/sfparse/COPYING))
+	@mkdir -p $(@D)
+	cat $(if $^,$^,$(error no license of $*)) >$@
+
+.PHONY: all headers licenses
