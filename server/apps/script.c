@@ -1,76 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "server/apps/script.h"
+#include "server/apps/script_internal.h"
 
 #include "server/udp.h"
-#include "server/webtransport/capsule.h"
 
 #include <nghttp3/nghttp3.h>
 #include <stdlib.h>
 #include <string.h>
-
-typedef struct script_session script_session;
-typedef struct script_stream script_stream;
-
-/* What a handle stands for. */
-typedef struct object {
-  uint32_t handle;
-  int is_stream;
-} object;
-
-/* wt_session_user(). */
-struct script_session {
-  object base;
-  script *script;
-  wt_session *wt; /* NULL: it is over */
-  /* In the list of those that wait, oldest first; of those whose datagrams wait
-     to leave; of those whose end could not be told yet. */
-  script_session *next, **link;
-  script_session *sending_next, **sending_link;
-  script_session *untold_next;
-  uint64_t deadline; /* while it waits */
-  script_stream *streams;
-  size_t wanted[2];     /* streams of ours, by bidi */
-  uint32_t outstanding; /* datagrams that were not told to have left */
-  /* Datagrams in the batch |batch|. */
-  uint64_t batch;
-  size_t datagrams;
-};
-
-/* wt_stream_user(). */
-struct script_stream {
-  object base;
-  script_session *session;
-  wt_stream *wt; /* NULL: both sides are done */
-  script_stream *next, **link;
-  script_stream *sent_next, **sent_link;
-  size_t unread;
-  uint32_t sent; /* octets that left and were not told */
-  uint8_t bidi;
-  uint8_t held;    /* the peer may open no other in its place */
-  uint8_t stopped; /* nobody reads it any more */
-};
-
-struct script {
-  ngtcp2_mem mem;
-  app apps[SCRIPT_PATHS_MAX];
-  const app *papps[SCRIPT_PATHS_MAX];
-  char paths[SCRIPT_PATHS_MAX][SCRIPT_PATH_LEN_MAX + 1];
-  size_t npaths;
-  script_batch batch;
-  uint64_t nbatches;
-  size_t datagram_octets; /* in this batch */
-  /* By handle less one; free places hold NULL and are in |vacant|. */
-  object **objects;
-  uint32_t *vacant;
-  size_t nobjects, nvacant, room;
-  script_session *pending, **pending_tail;
-  size_t npending;
-  script_session *sending;
-  script_session *untold;
-  script_stream *sent;
-  size_t unread;
-  script_counters counters;
-};
 
 static void *malloc_of(size_t size, void *user) {
   (void)user;
@@ -128,24 +63,6 @@ static void take_handle(script *s, const object *o) {
   s->vacant[s->nvacant++] = o->handle;
 }
 
-static object *find(const script *s, uint32_t handle) {
-  return handle && handle <= s->nobjects ? s->objects[handle - 1] : NULL;
-}
-
-/* Those that are not over; NULL if there is none. */
-static script_session *find_session(const script *s, uint32_t handle) {
-  object *o = find(s, handle);
-  script_session *session = o && !o->is_stream ? (script_session *)o : NULL;
-
-  return session && session->wt ? session : NULL;
-}
-
-static script_stream *find_stream(const script *s, uint32_t handle) {
-  object *o = find(s, handle);
-
-  return o && o->is_stream ? (script_stream *)o : NULL;
-}
-
 /* ---- Telling ---- */
 
 static int tell(script *s, script_told type, uint8_t flags, const object *about,
@@ -156,20 +73,18 @@ static int tell(script *s, script_told type, uint8_t flags, const object *about,
   return script_batch_add(&s->batch, &record) == 0 ? 0 : QUIC_ERR_NOMEM;
 }
 
-/* What cannot be told is a connection that cannot go on. */
-static void fail(quic_conn *conn) {
+void script_fail(quic_conn *conn) {
   (void)quic_conn_fail(conn, NGHTTP3_H3_INTERNAL_ERROR, "no memory");
   quic_conn_wake(conn);
 }
 
-static quic_conn *conn_of(const script_session *session) {
+quic_conn *script_conn_of(const script_session *session) {
   return wt_session_conn(session->wt);
 }
 
 /* ---- Streams ---- */
 
-/* |n| octets of what came are dealt with. */
-static void consume(script_stream *stream, size_t n) {
+void script_consume(script_stream *stream, size_t n) {
   script_session *session = stream->session;
 
   if (n > stream->unread) {
@@ -180,7 +95,7 @@ static void consume(script_stream *stream, size_t n) {
   if (stream->wt) {
     wt_stream_consume(stream->wt, n);
   } else if (session->wt) {
-    quic_conn_consume(conn_of(session), NULL, n);
+    quic_conn_consume(script_conn_of(session), NULL, n);
   }
 }
 
@@ -189,18 +104,18 @@ static void let_go(script_stream *stream) {
   script_session *session = stream->session;
   ngtcp2_conn *ngtcp2;
 
-  consume(stream, stream->unread);
+  script_consume(stream, stream->unread);
   if (!stream->held || !session->wt) {
     return;
   }
   stream->held = 0;
-  ngtcp2 = quic_conn_ngtcp2(conn_of(session));
+  ngtcp2 = quic_conn_ngtcp2(script_conn_of(session));
   if (stream->bidi) {
     ngtcp2_conn_extend_max_streams_bidi(ngtcp2, 1);
   } else {
     ngtcp2_conn_extend_max_streams_uni(ngtcp2, 1);
   }
-  quic_conn_wake(conn_of(session));
+  quic_conn_wake(script_conn_of(session));
 }
 
 static void forget_sent(script_stream *stream) {
@@ -214,7 +129,7 @@ static void forget_sent(script_stream *stream) {
   stream->sent = 0;
 }
 
-static void free_stream(script_stream *stream) {
+void script_free_stream(script_stream *stream) {
   script *s = stream->session->script;
 
   if (stream->wt) {
@@ -277,7 +192,7 @@ fail_stream:
   return QUIC_ERR_NOMEM;
 }
 
-static int open_wanted(script_session *session, int bidi) {
+int script_open_wanted(script_session *session, int bidi) {
   script_stream *stream;
   wt_stream *wt;
   int rv;
@@ -340,10 +255,10 @@ static void on_stream_reset(void *user, wt_stream *wt, uint32_t code) {
     return;
   }
   /* What came before it is not to be read (W3C WebTransport section 6.4). */
-  consume(stream, stream->unread);
+  script_consume(stream, stream->unread);
   stream->stopped = 1;
   if (tell(s, SCRIPT_WAS_RESET, 0, &stream->base, code) != 0) {
-    fail(conn_of(stream->session));
+    script_fail(script_conn_of(stream->session));
   }
 }
 
@@ -352,7 +267,7 @@ static void on_stop_sending(void *user, wt_stream *wt, uint32_t code) {
   script_stream *stream = wt_stream_user(wt);
 
   if (stream && tell(s, SCRIPT_WAS_STOPPED, 0, &stream->base, code) != 0) {
-    fail(conn_of(stream->session));
+    script_fail(script_conn_of(stream->session));
   }
 }
 
@@ -387,14 +302,14 @@ static void on_stream_closed(void *user, wt_stream *wt) {
   if ((stream->sent &&
        tell(s, SCRIPT_SENT, 0, &stream->base, stream->sent) != 0) ||
       tell(s, SCRIPT_STREAM_CLOSED, 0, &stream->base, 0) != 0) {
-    fail(conn_of(stream->session));
+    script_fail(script_conn_of(stream->session));
   }
   forget_sent(stream);
 }
 
 static int on_streams_available(void *user, wt_session *wt, int bidi) {
   (void)user;
-  return open_wanted(wt_session_user(wt), bidi);
+  return script_open_wanted(wt_session_user(wt), bidi);
 }
 
 /* ---- Sessions ---- */
@@ -425,11 +340,11 @@ static void stop_sending_datagrams(script_session *session) {
   }
 }
 
-static void free_session(script_session *session) {
+void script_free_session(script_session *session) {
   script *s = session->script;
 
   while (session->streams) {
-    free_stream(session->streams);
+    script_free_stream(session->streams);
   }
   take_handle(s, &session->base);
   s->mem.free(session, s->mem.user_data);
@@ -574,250 +489,8 @@ static void on_draining(void *user, wt_session *wt) {
   script_session *session = wt_session_user(wt);
 
   if (tell(user, SCRIPT_DRAINING, 0, &session->base, 0) != 0) {
-    fail(conn_of(session));
+    script_fail(script_conn_of(session));
   }
-}
-
-/* ---- What JavaScript asks ---- */
-
-/* A copy with a NUL behind it, or NULL: for want of memory, or |len| is more
-   than |max|, or there is a NUL in it. */
-static char *text_of(script *s, const script_record *record, size_t max) {
-  char *text = NULL;
-
-  if (record->len <= max && !memchr(record->data, 0, record->len)) {
-    text = s->mem.malloc(record->len + 1, s->mem.user_data);
-  }
-  if (text) {
-    memcpy(text, record->data, record->len);
-    text[record->len] = '\0';
-  }
-  return text;
-}
-
-static int accept_session(script *s, script_session *session,
-                          const script_record *record) {
-  quic_conn *conn = conn_of(session);
-  char *protocol = text_of(s, record, 250);
-  int rv;
-
-  if (!session->link) {
-    s->mem.free(protocol, s->mem.user_data);
-    return -1;
-  }
-  rv = protocol ? wt_session_accept(session->wt, *protocol ? protocol : NULL)
-                : QUIC_ERR_STATE;
-  s->mem.free(protocol, s->mem.user_data);
-  if (rv == QUIC_ERR_STATE) {
-    /* It was never told that this would be its protocol. */
-    rv = wt_session_reject(session->wt, 500);
-  }
-  if (rv != 0) {
-    fail(conn);
-  }
-  return 0;
-}
-
-static int reject_session(script_session *session,
-                          const script_record *record) {
-  quic_conn *conn = conn_of(session);
-  int rv;
-
-  if (!session->link) {
-    return -1;
-  }
-  rv = wt_session_reject(session->wt,
-                         record->value > 599 ? 0 : (int)record->value);
-  if (rv == QUIC_ERR_STATE) {
-    return -1;
-  }
-  if (rv != 0) {
-    fail(conn);
-  }
-  return 0;
-}
-
-static int close_session(script *s, script_session *session,
-                         const script_record *record) {
-  quic_conn *conn = conn_of(session);
-  char *reason;
-  int rv;
-
-  if (session->link) {
-    return -1;
-  }
-  reason = text_of(s, record, WT_CLOSE_REASON_MAX);
-  rv = wt_session_close(session->wt, record->value, reason ? reason : "");
-  if (rv == QUIC_ERR_STATE) {
-    rv = wt_session_close(session->wt, record->value, "");
-  }
-  s->mem.free(reason, s->mem.user_data);
-  if (rv != 0) {
-    fail(conn);
-  }
-  return 0;
-}
-
-static int send_datagram(script *s, script_session *session,
-                         const script_record *record) {
-  if (session->link) {
-    return -1;
-  }
-  /* One that does not fit is lost, as any may be. */
-  (void)wt_session_send_datagram(session->wt, record->data, record->len);
-  ++session->outstanding;
-  if (!session->sending_link) {
-    session->sending_next = s->sending;
-    session->sending_link = &s->sending;
-    if (session->sending_next) {
-      session->sending_next->sending_link = &session->sending_next;
-    }
-    s->sending = session;
-  }
-  return 0;
-}
-
-static int open_stream(script_session *session, const script_record *record) {
-  int bidi = (record->flags & SCRIPT_BIDI) != 0;
-
-  if (session->link || session->wanted[bidi] == SCRIPT_WANTED_MAX) {
-    return -1;
-  }
-  ++session->wanted[bidi];
-  if (open_wanted(session, bidi) != 0) {
-    fail(conn_of(session));
-  }
-  return 0;
-}
-
-static int of_session(script *s, const script_record *record) {
-  script_session *session = find_session(s, record->handle);
-
-  if (!session) {
-    return -1;
-  }
-  switch (record->type) {
-  case SCRIPT_ACCEPT:
-    return accept_session(s, session, record);
-  case SCRIPT_REJECT:
-    return reject_session(session, record);
-  case SCRIPT_CLOSE:
-    return close_session(s, session, record);
-  case SCRIPT_DATAGRAM:
-    return send_datagram(s, session, record);
-  case SCRIPT_OPEN:
-    return open_stream(session, record);
-  default:
-    if (wt_session_drain(session->wt) != 0) {
-      fail(conn_of(session));
-    }
-    return 0;
-  }
-}
-
-static int write_stream(script_stream *stream, const script_record *record) {
-  quic_stream *quic = wt_stream_quic(stream->wt);
-  int rv;
-
-  if (quic_stream_pending(quic) + record->len > SCRIPT_BACKLOG_MAX) {
-    wt_stream_reset(stream->wt, 0);
-    return -1;
-  }
-  rv = wt_stream_write(stream->wt, record->data, record->len,
-                       (record->flags & SCRIPT_FIN) != 0);
-  if (rv == QUIC_ERR_NOMEM) {
-    fail(conn_of(stream->session));
-  }
-  return rv == QUIC_ERR_STATE ? -1 : 0;
-}
-
-static int of_stream(script *s, const script_record *record) {
-  script_stream *stream = find_stream(s, record->handle);
-
-  if (!stream) {
-    return -1;
-  }
-  if (record->type == SCRIPT_CONSUME) {
-    consume(stream, record->value);
-    return 0;
-  }
-  if (!stream->wt) {
-    return -1;
-  }
-  switch (record->type) {
-  case SCRIPT_WRITE:
-    return write_stream(stream, record);
-  case SCRIPT_RESET:
-    wt_stream_reset(stream->wt, record->value);
-    return 0;
-  default:
-    wt_stream_stop_sending(stream->wt, record->value);
-    stream->stopped = 1;
-    consume(stream, stream->unread);
-    return 0;
-  }
-}
-
-static int is_untold(const script *s, const script_session *session) {
-  const script_session *other = s->untold;
-
-  while (other && other != session) {
-    other = other->untold_next;
-  }
-  return other != NULL;
-}
-
-static int release_handle(script *s, const script_record *record) {
-  object *o = find(s, record->handle);
-
-  if (!o) {
-    return -1;
-  }
-  if (o->is_stream) {
-    if (((script_stream *)o)->wt) {
-      return -1;
-    }
-    free_stream((script_stream *)o);
-    return 0;
-  }
-  if (((script_session *)o)->wt || is_untold(s, (script_session *)o)) {
-    return -1;
-  }
-  free_session((script_session *)o);
-  return 0;
-}
-
-int script_feed(script *s, const uint8_t *data, size_t len) {
-  script_record record;
-  int rv;
-
-  while ((rv = script_record_next(&record, &data, &len)) == 1) {
-    int ignored;
-
-    switch (record.type) {
-    case SCRIPT_ACCEPT:
-    case SCRIPT_REJECT:
-    case SCRIPT_CLOSE:
-    case SCRIPT_DATAGRAM:
-    case SCRIPT_OPEN:
-    case SCRIPT_DRAIN:
-      ignored = of_session(s, &record);
-      break;
-    case SCRIPT_WRITE:
-    case SCRIPT_RESET:
-    case SCRIPT_STOP:
-    case SCRIPT_CONSUME:
-      ignored = of_stream(s, &record);
-      break;
-    case SCRIPT_RELEASE:
-      ignored = release_handle(s, &record);
-      break;
-    default:
-      ignored = -1;
-    }
-    s->counters.records_ignored += ignored != 0;
-  }
-  return rv;
 }
 
 /* ---- The host ---- */
@@ -890,12 +563,12 @@ uint64_t script_deadline(const script *s) {
 
 void script_expire(script *s, uint64_t now) {
   while (s->pending && now >= s->pending->deadline) {
-    quic_conn *conn = conn_of(s->pending);
+    quic_conn *conn = script_conn_of(s->pending);
 
     ++s->counters.requests_refused;
     if (wt_session_reject(s->pending->wt, 503) != 0) {
       stop_waiting(s->pending);
-      fail(conn);
+      script_fail(conn);
     }
   }
 }
@@ -959,7 +632,7 @@ void script_free(script *s) {
   mem = s->mem;
   for (i = 0; i < s->nobjects; ++i) {
     if (s->objects[i] && !s->objects[i]->is_stream) {
-      free_session((script_session *)s->objects[i]);
+      script_free_session((script_session *)s->objects[i]);
     }
   }
   script_batch_free(&s->batch);
