@@ -369,7 +369,7 @@ test('what the person sees', { timeout: 110_000 }, async (t) => {
     await look(page, 'port-busy');
     await page.getByRole('button', { name: 'Start on any free port' }).click();
     await serving(page);
-    assert.equal(await page.getByRole('alert').count(), 0);
+    await page.getByRole('alert').waitFor({ state: 'detached' });
     await stop(page);
   });
 
@@ -383,7 +383,7 @@ test('what the person sees', { timeout: 110_000 }, async (t) => {
     await page.getByRole('alert', { name: 'Chromium will ask whether' }).waitFor();
     await look(page, 'permission-asked');
     await page.getByRole('button', { name: 'Not now' }).click();
-    assert.equal(await page.getByRole('alert').count(), 0);
+    await page.getByRole('alert').waitFor({ state: 'detached' });
     await pressStart(page);
     // There is nobody to ask here, and so it is denied.
     await page.getByRole('button', { name: 'Go on' }).click();
@@ -397,7 +397,7 @@ test('what the person sees', { timeout: 110_000 }, async (t) => {
     await permit('granted');
     await page.getByRole('button', { name: 'Try again' }).click();
     await serving(page);
-    assert.equal(await page.getByRole('alert').count(), 0);
+    await page.getByRole('alert').waitFor({ state: 'detached' });
     await stop(page);
   });
 
@@ -439,7 +439,7 @@ test('what the person sees', { timeout: 110_000 }, async (t) => {
     await look(page, 'clock');
     await page.evaluate(() => new BroadcastChannel('clock').postMessage('right'));
     await serving(page);
-    assert.equal(await page.getByRole('alert').count(), 0);
+    await page.getByRole('alert').waitFor({ state: 'detached' });
   });
 
   assert.deepEqual(complaints, []);
