@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/tls.h"
 
-#include <ngtcp2/ngtcp2_crypto_wolfssl.h>
+#include "server/quic_crypto.h"
+
 #include <wolfssl/options.h>
 #include <wolfssl/ssl.h>
 
@@ -98,7 +99,7 @@ int tls_context_new(tls_context **pcontext, const cm_certificate *certificate,
     return TLS_ERR_NOMEM;
   }
   rv = TLS_ERR_NOMEM;
-  if (ngtcp2_crypto_wolfssl_configure_server_context(context->ctx) != 0 ||
+  if (quic_crypto_configure(context->ctx) != 0 ||
       wolfSSL_CTX_set_ex_data(context->ctx, ex_index, context) !=
           WOLFSSL_SUCCESS ||
       wolfSSL_CTX_set_cipher_list(context->ctx, ciphers[config->prefer]) !=

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <ngtcp2/ngtcp2_crypto_wolfssl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <wolfssl/wolfcrypt/sha256.h>
 
+#include "server/quic_crypto.h"
 #include "tests/sim/client_internal.h"
 
 /*
@@ -48,7 +48,8 @@ int sim_tls_new(sim_tls **ptls) {
   if (tls->ctx == NULL) {
     goto fail_tls;
   }
-  if (ngtcp2_crypto_wolfssl_configure_client_context(tls->ctx) != 0 ||
+  if (quic_crypto_configure(tls->ctx) != 0 ||
+      wolfSSL_CTX_UseSessionTicket(tls->ctx) != WOLFSSL_SUCCESS ||
       wolfSSL_CTX_set1_groups(tls->ctx, groups, 2) != WOLFSSL_SUCCESS) {
     goto fail_ctx;
   }
