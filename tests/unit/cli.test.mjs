@@ -8,12 +8,13 @@ import { once } from 'node:events';
 import {
   chmodSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync,
 } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { control } from '../program.mjs';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const PROGRAM = join(ROOT, process.env.FORTNIGHT ?? 'build/native/fortnight');
@@ -132,21 +133,6 @@ async function visit(t, server, n, path = '/echo') {
     '--connections', String(n), '--duration', '600'], { stdio: 'ignore' });
   t.after(() => child.kill('SIGKILL'));
   await server.logged(new RegExp(`session ${n} opened|"session":${n},`));
-}
-
-/**
- * One command over the control socket.
- * @param {string} path
- * @param {object} command
- */
-async function control(path, command) {
-  const client = connect(path);
-  client.write(`${JSON.stringify(command)}\n`);
-  for await (const line of createInterface({ input: client })) {
-    client.destroy();
-    return JSON.parse(line);
-  }
-  throw new Error('no answer');
 }
 
 /** @param {{hashes: {use: string, hex: string}[]}} published */
