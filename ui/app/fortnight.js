@@ -4,6 +4,7 @@
  * It starts a worker for each run and ends it with the run.
  */
 import { ApplianceError } from '../server/exit_codes.js';
+import { Replies } from '../server/replies.js';
 
 /**
  * @typedef {import('../server/types.d.ts').ApplianceOptions} ApplianceOptions
@@ -150,9 +151,7 @@ async function compile() {
 class Run {
   /** @type {Worker} */
   #worker;
-  /** @type {Map<number, {resolve: (reply: any) => void, reject: (error: Error) => void}>} */
-  #pending = new Map();
-  #lastId = 0;
+  #replies = new Replies();
   #over = false;
   /** @type {ApplianceError|undefined} */
   #failure;
@@ -190,11 +189,7 @@ class Run {
   /** @param {import('../server/types.d.ts').Command} command */
   command(command) {
     if (this.#over) return Promise.reject(new Error('the appliance has stopped'));
-    const id = ++this.#lastId;
-    return new Promise((resolve, reject) => {
-      this.#pending.set(id, { resolve, reject });
-      this.#post({ type: 'command', id, command });
-    });
+    return this.#replies.ask((id) => this.#post({ type: 'command', id, command }));
   }
 
   stop() {
@@ -213,8 +208,7 @@ class Run {
     this.#over = true;
     this.#worker.terminate();
     this.#neverReady(why);
-    for (const { reject } of this.#pending.values()) reject(why);
-    this.#pending.clear();
+    this.#replies.end(why);
     this.#hasEnded();
   }
 
@@ -234,12 +228,10 @@ class Run {
         this.#tell(message.events);
         break;
       case 'reply':
-        this.#pending.get(message.id)?.resolve(message.reply);
-        this.#pending.delete(message.id);
+        this.#replies.resolve(message.id, message.reply);
         break;
       case 'refused':
-        this.#pending.get(message.id)?.reject(new Error(message.text));
-        this.#pending.delete(message.id);
+        this.#replies.reject(message.id, new Error(message.text));
         break;
       case 'exited':
         this.end();

@@ -11,6 +11,7 @@
  */
 import { ApplianceError, errorCodeOf, exitCodeOf } from './exit_codes.js';
 import { IN_FLIGHT_MAX, TAKEN_MAX } from './records.js';
+import { Replies } from './replies.js';
 
 /**
  * Nothing can be kept here, for a reason that does not pass: the appliance may
@@ -53,8 +54,7 @@ export function startAppliance({ createModule, options, openStore, onEvents, onB
   const batches = new Batches(onBatch ?? (() => {}), () => module?.dsWake());
   /** @type {string[]} */
   const queue = [];
-  /** @type {Map<number, {resolve: (reply: any) => void, reject: (error: Error) => void}>} */
-  const pending = new Map();
+  const replies = new Replies();
   const ready = deferred(/** @type {ReadyEvent|undefined} */ (undefined));
   const exited = deferred(0);
   // Whoever does not ask for |ready| learns of a failure by |exited|.
@@ -65,7 +65,6 @@ export function startAppliance({ createModule, options, openStore, onEvents, onB
   /** @type {ApplianceError|undefined} */
   let failure;
   let over = false;
-  let lastId = 0;
 
   /** @param {ApplianceEvent[]} events */
   function tell(events) {
@@ -98,13 +97,10 @@ export function startAppliance({ createModule, options, openStore, onEvents, onB
    * @param {any} reply
    */
   function settle(id, reply) {
-    const waiter = pending.get(id);
-    if (!waiter) return;
-    pending.delete(id);
     if (reply && typeof reply.error === 'string') {
-      waiter.reject(new Error(reply.error));
+      replies.reject(id, new Error(reply.error));
     } else {
-      waiter.resolve(reply);
+      replies.resolve(id, reply);
     }
   }
 
@@ -118,10 +114,7 @@ export function startAppliance({ createModule, options, openStore, onEvents, onB
     }
     const why = failure ?? new Error('the appliance has stopped');
     ready.reject(why);
-    for (const { reject } of pending.values()) {
-      reject(new Error(`not carried out: ${why.message}`));
-    }
-    pending.clear();
+    replies.end(new Error(`not carried out: ${why.message}`));
     exited.resolve(code);
   }
 
@@ -176,12 +169,10 @@ export function startAppliance({ createModule, options, openStore, onEvents, onB
     if (over) {
       return Promise.reject(failure ?? new Error('the appliance has stopped'));
     }
-    const id = ++lastId;
-    return /** @type {Promise<any>} */ (new Promise((resolve, reject) => {
-      pending.set(id, { resolve, reject });
+    return replies.ask((id) => {
       queue.push(JSON.stringify({ ...command, id }));
       module?.dsWake();
-    }));
+    });
   }
 
   /** @type {Promise<void>|undefined} */

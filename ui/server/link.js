@@ -9,6 +9,7 @@
  */
 import { ApplianceError } from './exit_codes.js';
 import { Batch, IN_FLIGHT_MAX, TAKEN_MAX, forEachRecord } from './records.js';
+import { Replies } from './replies.js';
 
 /* Microtasks in a row in which nothing was asked: whoever was woken by what
    came has had its turn.  A pipe takes some ten from one chunk to the next. */
@@ -42,9 +43,7 @@ export class Link {
   #seen = 0;
   /** @type {Set<() => void>} */
   #beforeFlush = new Set();
-  /** @type {Map<number, {resolve: (reply: any) => void, reject: (error: Error) => void}>} */
-  #pending = new Map();
-  #lastId = 0;
+  #replies = new Replies();
   #over = false;
   /** @type {ApplianceError|undefined} */
   #failure;
@@ -79,11 +78,7 @@ export class Link {
    */
   command(command) {
     if (this.#over) return Promise.reject(this.#failure ?? new Error('the server has stopped'));
-    const id = ++this.#lastId;
-    return new Promise((resolve, reject) => {
-      this.#pending.set(id, { resolve, reject });
-      this.#endpoint.postMessage({ type: 'command', id, command });
-    });
+    return this.#replies.ask((id) => this.#endpoint.postMessage({ type: 'command', id, command }));
   }
 
   stop() {
@@ -97,8 +92,7 @@ export class Link {
     this.#endpoint.terminate?.();
     this.#endpoint.close?.();
     const why = this.#failure ?? new Error('the server has stopped');
-    for (const { reject } of this.#pending.values()) reject(why);
-    this.#pending.clear();
+    this.#replies.end(why);
     this.#init.onEnd(this.#failure);
   }
 
@@ -178,12 +172,10 @@ export class Link {
         }
         break;
       case 'reply':
-        this.#pending.get(message.id)?.resolve(message.reply);
-        this.#pending.delete(message.id);
+        this.#replies.resolve(message.id, message.reply);
         break;
       case 'refused':
-        this.#pending.get(message.id)?.reject(new Error(message.text));
-        this.#pending.delete(message.id);
+        this.#replies.reject(message.id, new Error(message.text));
         break;
       case 'exited':
         this.end();
