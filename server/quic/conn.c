@@ -132,16 +132,54 @@ static void leave_open(quic_conn *conn, quic_conn_state state) {
   conn->state = state;
 }
 
+/* All that an open connection consists of. */
+static void free_substance(quic_conn *conn) {
+  ngtcp2_conn_del(conn->ngtcp2);
+  conn->ngtcp2 = NULL;
+  tls_session_free(conn->tls);
+  conn->tls = NULL;
+  while (conn->streams) {
+    quic_stream_free(conn->streams);
+  }
+}
+
+size_t quic_conn_scids(const quic_conn *conn, ngtcp2_cid *scids) {
+  if (conn->ngtcp2) {
+    return ngtcp2_conn_get_scid2(conn->ngtcp2, scids);
+  }
+  if (scids) {
+    memcpy(scids, conn->scids, conn->nscids * sizeof(*scids));
+  }
+  return conn->nscids;
+}
+
+void quic_conn_shrink(quic_conn *conn) {
+  const ngtcp2_mem *mem = conn->memory.base;
+  size_t n;
+
+  if (!conn->ngtcp2 ||
+      (conn->state != QUIC_CONN_CLOSING && conn->state != QUIC_CONN_DRAINING)) {
+    return;
+  }
+  n = ngtcp2_conn_get_scid2(conn->ngtcp2, NULL);
+  conn->scids = mem->malloc(n * sizeof(*conn->scids), mem->user_data);
+  if (!conn->scids) {
+    /* It stays as large as it is for as long as it lasts. */
+    return;
+  }
+  conn->nscids = ngtcp2_conn_get_scid2(conn->ngtcp2, conn->scids);
+  conn->end.reason = NULL;
+  conn->end.reason_len = 0;
+  free_substance(conn);
+}
+
 void quic_conn_free(quic_conn *conn) {
   const ngtcp2_mem *mem = conn->memory.base;
 
   end_protocol(conn);
   leave_open(conn, QUIC_CONN_DEAD);
-  ngtcp2_conn_del(conn->ngtcp2);
-  tls_session_free(conn->tls);
-  while (conn->streams) {
-    quic_stream_free(conn->streams);
-  }
+  free_substance(conn);
+  mem->free(conn->scids, mem->user_data);
   mem->free(conn->close_packet, mem->user_data);
   ngtcp2_secure_clear(conn->reset_secret, sizeof(conn->reset_secret));
   mem->free(conn, mem->user_data);

@@ -179,8 +179,8 @@ typedef struct quic_conn_end {
   /* ngtcp2_ccerr.type and .error_code.  Neither side closed it: NO_ERROR. */
   ngtcp2_ccerr_type type;
   uint64_t error_code;
-  /* What the peer said with it: any octets at all, or NULL.  They stay as long
-     as the connection. */
+  /* What the peer said with it: any octets at all, or NULL.  They stay until
+     quic_conn_shrink(). */
   const uint8_t *reason;
   size_t reason_len;
 } quic_conn_end;
@@ -255,6 +255,11 @@ struct quic_conn {
   /* Octets that may be sent to an address that was never validated. */
   uint64_t close_credit;
   int close_due;
+  /* Why it ended has been told. */
+  int end_told;
+  /* The connection IDs that it had, once ngtcp2 is gone. */
+  ngtcp2_cid *scids;
+  size_t nscids;
 
   /* Kept by the endpoint. */
   timer timer;
@@ -292,6 +297,18 @@ int quic_conn_new(quic_conn **pconn, const quic_conn_config *config,
                   uint64_t now);
 
 void quic_conn_free(quic_conn *conn);
+
+/*
+ * Gives back all memory but what the closing and the draining period need (RFC
+ * 9000 section 10.2): the connection IDs and CONNECTION_CLOSE.  Nothing happens
+ * in other states.  quic_conn_remote(), quic_conn_certificate_hash() and
+ * everything for protocols are over.  Not from within a callback of ngtcp2's.
+ */
+void quic_conn_shrink(quic_conn *conn);
+
+/* How many connection IDs it has issued; |scids|, unless NULL, is filled with
+   them. */
+size_t quic_conn_scids(const quic_conn *conn, ngtcp2_cid *scids);
 
 /* Reads one packet. The state may change; nothing is written.  0, or
    QUIC_ERR_RETRY: the connection is dead, a Retry is the answer. */

@@ -105,10 +105,10 @@ int quic_endpoint_new(quic_endpoint **pendpoint,
 
 static void forget_cids(quic_endpoint *endpoint, quic_conn *conn) {
   ngtcp2_cid scids[SCIDS_MAX];
-  size_t i, n = ngtcp2_conn_get_scid2(conn->ngtcp2, NULL);
+  size_t i, n = quic_conn_scids(conn, NULL);
 
   if (n <= SCIDS_MAX) {
-    n = ngtcp2_conn_get_scid2(conn->ngtcp2, scids);
+    n = quic_conn_scids(conn, scids);
     for (i = 0; i < n; ++i) {
       cid_table_remove(&endpoint->cids, &scids[i]);
     }
@@ -141,19 +141,19 @@ static void free_conn(quic_endpoint *endpoint, quic_conn *conn) {
   quic_conn_free(conn);
 }
 
-static void reap(quic_endpoint *endpoint, quic_conn *conn) {
-  if (conn->retried) {
-    /* It is not over, it begins again. */
-    free_conn(endpoint, conn);
+/* Counts the end of |conn|, which is not open any more, and tells it. */
+static void tell_end(quic_endpoint *endpoint, quic_conn *conn) {
+  /* After a Retry it is not over, it begins again. */
+  if (conn->end_told || conn->retried) {
     return;
   }
+  conn->end_told = 1;
   if (!conn->end.established) {
     ++endpoint->counters.handshakes_failed;
   }
   if (endpoint->config.on_end) {
     endpoint->config.on_end(endpoint->config.user, conn, &conn->end);
   }
-  free_conn(endpoint, conn);
 }
 
 void quic_endpoint_free(quic_endpoint *endpoint) {
@@ -446,9 +446,13 @@ int quic_endpoint_send(quic_endpoint *endpoint, udp_batch *out, uint64_t now) {
     if (conn->dirty) {
       continue;
     }
+    if (conn->state != QUIC_CONN_OPEN) {
+      tell_end(endpoint, conn);
+    }
     if (conn->state == QUIC_CONN_DEAD) {
-      reap(endpoint, conn);
+      free_conn(endpoint, conn);
     } else {
+      quic_conn_shrink(conn);
       timer_heap_set(&endpoint->timers, &conn->timer, quic_conn_deadline(conn));
     }
   }
@@ -507,7 +511,7 @@ int quic_endpoint_holds_certificate(const quic_endpoint *endpoint,
   const quic_conn *conn;
 
   for (conn = endpoint->conns; conn; conn = conn->all_next) {
-    if (conn->state != QUIC_CONN_DEAD &&
+    if (conn->state == QUIC_CONN_OPEN &&
         memcmp(quic_conn_certificate_hash(conn), sha256, CM_HASH_LEN) == 0) {
       return 1;
     }

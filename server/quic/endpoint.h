@@ -116,7 +116,9 @@ typedef struct quic_endpoint_config {
    * NULL.
    */
   int (*on_initial)(void *user);
-  /* A connection has ended and is freed when this returns.  May be NULL. */
+  /* A connection has ended: what follows is its closing or draining period, in
+     which it is nothing but its connection IDs.  |conn| and |end| are good
+     until this returns.  May be NULL. */
   void (*on_end)(void *user, const quic_conn *conn, const quic_conn_end *end);
   void *user;
 } quic_endpoint_config;
@@ -151,8 +153,8 @@ size_t quic_endpoint_close_certificate(quic_endpoint *endpoint,
                                        const uint8_t sha256[CM_HASH_LEN],
                                        uint64_t now);
 
-/* Whether a connection made under that certificate is still there, be it only
-   to say that it is closed.  Goes through all of them: for tests. */
+/* Whether a connection made under that certificate is open.  Goes through all
+   of them: for tests. */
 int quic_endpoint_holds_certificate(const quic_endpoint *endpoint,
                                     const uint8_t sha256[CM_HASH_LEN]);
 

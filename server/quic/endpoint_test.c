@@ -401,6 +401,71 @@ static void test_close_certificate(void **state) {
   end(p);
 }
 
+/* Drops what the server says until |let_through| datagrams were lost. */
+static int lose_replies(sim_network *network, const sim_packet *packet,
+                        void *user) {
+  place *p = user;
+  (void)network;
+
+  if (packet->to_server || p->let_through == 0) {
+    return 0;
+  }
+  --p->let_through;
+  return 1;
+}
+
+/* A connection that is closed keeps what it says to late packets, and no more
+   memory than that. */
+static void test_closed_is_small(void **state) {
+  place *p = begin(context_of(0));
+  sim_peer *peer = connect_to(p);
+
+  (void)state;
+  assert_true(quic_endpoint_memory(p->endpoint) > 10000);
+  p->let_through = 1;
+  sim_network_set_filter(p->network, lose_replies, p);
+  assert_int_equal(close_all(p, 0), 1);
+  run_until(p, is_end_told, p);
+  assert_int_equal(quic_endpoint_memory(p->endpoint), 0);
+  assert_false(peer->closed);
+
+  /* Its CONNECTION_CLOSE was lost. */
+  assert_int_equal(sim_client_datagram(peer->client, SIM_NO_SESSION,
+                                       (const uint8_t *)"there?", 6),
+                   0);
+  run_until(p, is_closed, peer);
+  check_revoked(peer);
+  pass(p, 5 * SIM_SECOND);
+  assert_int_equal(p->nends, 1);
+  assert_int_equal(counters(p)->stateless_resets, 0);
+  assert_int_equal(quic_endpoint_deadline(p->endpoint), UINT64_MAX);
+  end(p);
+}
+
+/* Where there is no memory to become small with, it goes on as it is. */
+static void test_closed_without_memory(void **state) {
+  place *p = begin(context_of(0));
+  sim_peer *peer = connect_to(p);
+
+  (void)state;
+  p->let_through = 1;
+  sim_network_set_filter(p->network, lose_replies, p);
+  assert_int_equal(close_all(p, 0), 1);
+  p->no_memory = 1;
+  run_until(p, is_end_told, p);
+  assert_true(quic_endpoint_memory(p->endpoint) > 0);
+  p->no_memory = 0;
+  assert_int_equal(sim_client_datagram(peer->client, SIM_NO_SESSION,
+                                       (const uint8_t *)"there?", 6),
+                   0);
+  run_until(p, is_closed, peer);
+  check_revoked(peer);
+  pass(p, 5 * SIM_SECOND);
+  assert_int_equal(p->nends, 1);
+  assert_int_equal(quic_endpoint_memory(p->endpoint), 0);
+  end(p);
+}
+
 /* The server has the ClientHello, and waits for the client's Finished. */
 static void test_close_certificate_in_handshake(void **state) {
   place *p = begin(context_of(0));
@@ -597,6 +662,8 @@ int main(void) {
       cmocka_unit_test(test_swap_in_on_initial),
       cmocka_unit_test(test_full),
       cmocka_unit_test(test_close_certificate),
+      cmocka_unit_test(test_closed_is_small),
+      cmocka_unit_test(test_closed_without_memory),
       cmocka_unit_test(test_close_certificate_in_handshake),
       cmocka_unit_test(test_close_certificate_without_memory),
       cmocka_unit_test(test_refused_by_client),
