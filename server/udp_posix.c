@@ -27,7 +27,7 @@
 #include <string.h>
 
 /* Slots for sending, and messages of one system call. */
-#define SEND_SLOTS 128
+#define SEND_SLOTS 256
 
 /* What the kernel takes in one message: segments, and octets of UDP payload
    that still fit an IP packet (RFC 768, RFC 791). */

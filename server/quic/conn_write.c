@@ -14,6 +14,10 @@
    goes through; nobody waits a minute for the next. */
 #define STALL_MAX (30 * NGTCP2_SECONDS)
 
+/* ngtcp2's greatest send quantum, and ours, in octets. */
+#define QUANTUM_MAX ((size_t)64 * 1024)
+#define BURST_MAX (4 * QUANTUM_MAX)
+
 /* While a packet is being filled ngtcp2 allows no other call, so what left is
    noted here and told to the protocol when the packet is complete. */
 typedef struct sent_note {
@@ -274,8 +278,30 @@ static int is_stalled(quic_conn *conn, uint64_t now) {
   return now - conn->stall_since > STALL_MAX;
 }
 
+/*
+ * How many packets may leave in one turn.  ngtcp2 allows 64 KiB, what a network
+ * card takes at once.  Where the path takes more than that in a millisecond, a
+ * turn may have the millisecond's worth: each wakes the peer, and after each
+ * the pacer is waited for.
+ */
+static size_t burst(quic_conn *conn) {
+  size_t quantum = ngtcp2_conn_get_send_quantum2(conn->ngtcp2);
+  ngtcp2_conn_info info;
+
+  ngtcp2_conn_get_conn_info2(conn->ngtcp2, &info);
+  if (quantum >= QUANTUM_MAX && info.smoothed_rtt > 0) {
+    uint64_t rate = info.cwnd * NGTCP2_MILLISECONDS / info.smoothed_rtt;
+
+    if (rate > quantum) {
+      quantum = rate < BURST_MAX ? (size_t)rate : BURST_MAX;
+    }
+  }
+  return quantum / ngtcp2_conn_get_path_max_tx_udp_payload_size2(conn->ngtcp2) +
+         1;
+}
+
 int quic_conn_write(quic_conn *conn, udp_batch *out, uint64_t now) {
-  size_t quantum, packet_size;
+  size_t quantum;
 
   conn->now = now;
   if (conn->state == QUIC_CONN_OPEN && conn->ccerr_set) {
@@ -287,9 +313,8 @@ int quic_conn_write(quic_conn *conn, udp_batch *out, uint64_t now) {
   if (conn->state != QUIC_CONN_OPEN) {
     return 0;
   }
-  packet_size = ngtcp2_conn_get_path_max_tx_udp_payload_size2(conn->ngtcp2);
-  quantum = ngtcp2_conn_get_send_quantum2(conn->ngtcp2) / packet_size + 1;
-  for (; quantum && out->count < out->capacity; --quantum) {
+  for (quantum = burst(conn); quantum && out->count < out->capacity;
+       --quantum) {
     ngtcp2_ssize n;
 
     if (path_guard_blocks(&conn->guard, ngtcp2_conn_get_path2(conn->ngtcp2))) {

@@ -3,8 +3,10 @@
 
 #include <string.h>
 
-/* Small writes share a chunk of this size; a larger write has its own. */
+/* Small writes share a chunk, the larger the more waits already; a larger
+   write has its own. */
 #define CHUNK_MIN 2048
+#define CHUNK_MAX 16384
 
 struct send_chunk {
   send_chunk *next;
@@ -12,6 +14,10 @@ struct send_chunk {
   size_t capacity;
   uint8_t data[];
 };
+
+static size_t least(size_t a, size_t b) { return a < b ? a : b; }
+
+static size_t most(size_t a, size_t b) { return a > b ? a : b; }
 
 void send_queue_init(send_queue *queue) { memset(queue, 0, sizeof(*queue)); }
 
@@ -39,8 +45,9 @@ int send_queue_append(send_queue *queue, const uint8_t *data, size_t len,
     return 0;
   }
   if (rest) {
-    size_t capacity = rest < CHUNK_MIN ? CHUNK_MIN : rest;
+    size_t capacity = least(CHUNK_MAX, most(CHUNK_MIN, queue->pending));
 
+    capacity = most(capacity, rest);
     chunk = mem->malloc(sizeof(*chunk) + capacity, mem->user_data);
     if (!chunk) {
       return NGTCP2_ERR_NOMEM;
