@@ -47,10 +47,10 @@ const megabytes = (/** @type {Record<string, any>} */ { octets }) => octets / 1e
 
 /** @type {(Load & {unit: string})[]} */
 const LOADS = [
-  { title: 'handshakes/s, 4 at a time', unit: 'handshake', path: '/echo',
-    args: ['--mode', 'handshakes', '--connections', '4'], done: ({ handshakes }) => handshakes },
-  { title: 'sessions/s, 4 at a time', unit: 'session', path: '/echo',
-    args: ['--mode', 'sessions', '--connections', '4'], done: ({ sessions }) => sessions },
+  { title: 'handshakes/s, 16 at a time', unit: 'handshake', path: '/echo',
+    args: ['--mode', 'handshakes', '--connections', '16'], done: ({ handshakes }) => handshakes },
+  { title: 'sessions/s, 16 at a time', unit: 'session', path: '/echo',
+    args: ['--mode', 'sessions', '--connections', '16'], done: ({ sessions }) => sessions },
   { title: 'stream echoed, MB/s', unit: 'MB', path: '/echo',
     args: ['--mode', 'streams'], done: megabytes },
   { title: 'stream to a sink, MB/s', unit: 'MB', path: '/sink',
