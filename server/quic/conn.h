@@ -240,6 +240,9 @@ struct quic_conn {
   unsigned turn;
   /* The last packet had octets of a pulled stream. */
   int pulled_last;
+  /* There is nothing to pull in this turn; if that changes while it lasts, the
+     connection is woken for another. */
+  int pull_dry;
   path_guard guard;
   /* Octets under way, and since when they are the same. */
   uint64_t stall_octets, stall_since;

@@ -7,6 +7,10 @@
 #include <string.h>
 
 #define VECS 16
+/* Chunks of a send queue that one packet can have octets of: all but the last
+   are longer than a packet. */
+#define QUEUE_VECS 3
+_Static_assert(SEND_QUEUE_CHUNK_MIN >= UDP_SEND_MAX, "a packet spans more");
 /* Streams that may share one packet. */
 #define STREAMS_PER_PACKET 16
 
@@ -152,7 +156,7 @@ static outcome add_something(packet *p, ngtcp2_ssize *plen) {
   }
   if (!p->no_stream && conn->protocol &&
       ngtcp2_conn_get_max_data_left2(conn->ngtcp2)) {
-    if (conn->protocol->pull && !raw_first) {
+    if (conn->protocol->pull && !raw_first && !conn->pull_dry) {
       int fin = 0;
       ngtcp2_ssize n =
           conn->protocol->pull(conn->protocol_state, &stream, &fin, vec, VECS);
@@ -165,10 +169,11 @@ static outcome add_something(packet *p, ngtcp2_ssize *plen) {
         p->pulled = 1;
         return add_stream(p, stream, fin, vec, (size_t)n, plen);
       }
+      conn->pull_dry = 1;
     }
     stream = conn->ready_head;
     if (stream) {
-      size_t n = send_queue_peek(&stream->queue, vec, VECS);
+      size_t n = send_queue_peek(&stream->queue, vec, QUEUE_VECS);
       size_t i, len = 0;
 
       for (i = 0; i < n; ++i) {
@@ -313,6 +318,7 @@ int quic_conn_write(quic_conn *conn, udp_batch *out, uint64_t now) {
   if (conn->state != QUIC_CONN_OPEN) {
     return 0;
   }
+  conn->pull_dry = 0;
   for (quantum = burst(conn); quantum && out->count < out->capacity;
        --quantum) {
     ngtcp2_ssize n;

@@ -5,7 +5,6 @@
 
 /* Small writes share a chunk, the larger the more waits already; a larger
    write has its own. */
-#define CHUNK_MIN 2048
 #define CHUNK_MAX 16384
 
 struct send_chunk {
@@ -45,7 +44,8 @@ int send_queue_append(send_queue *queue, const uint8_t *data, size_t len,
     return 0;
   }
   if (rest) {
-    size_t capacity = least(CHUNK_MAX, most(CHUNK_MIN, queue->pending));
+    size_t capacity =
+        least(CHUNK_MAX, most(SEND_QUEUE_CHUNK_MIN, queue->pending));
 
     capacity = most(capacity, rest);
     chunk = mem->malloc(sizeof(*chunk) + capacity, mem->user_data);

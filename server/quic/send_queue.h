@@ -13,6 +13,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Each chunk but the last has so many octets at least. */
+#define SEND_QUEUE_CHUNK_MIN 2048
+
 typedef struct send_chunk send_chunk;
 
 typedef struct send_queue {
