@@ -39,7 +39,10 @@ hashes, identity, pid, control and state_folder.  Ctrl-C stops it; again, at onc
   --profile PROFILE  how the certificates live: hot-standby, long or short, or
                      backdate=1d,standby=6d,active=6d,guard=1d,...
   --mirror URL       where clients can fetch the signed hash set, for the link
-  --path PATH        the link's path (default /echo)
+  --path PATH        the link's path (default /echo, or of what is served in its
+                     place)
+  --app NAME         one of those that are served: echo, room or measure; may be
+                     repeated (default: all)
   --origin ORIGIN    only pages of this origin may have sessions; may be repeated
   --max-connections N, --max-sessions N (of a connection), --max-handshakes N
   --idle SECONDS     of silence after which a connection is over (default 30)
@@ -81,6 +84,7 @@ function parseOptions(args) {
     profile: { type: 'string' },
     mirror: { type: 'string' },
     path: { type: 'string' },
+    app: { type: 'string', multiple: true },
     origin: { type: 'string', multiple: true },
     retry: { type: 'string' },
     idle: { type: 'string' },
@@ -151,6 +155,7 @@ function optionsOf(values) {
   if (values.profile !== undefined) options.profile = values.profile;
   if (values.mirror !== undefined) options.mirror = values.mirror;
   if (values.ephemeral) options.ephemeral = true;
+  if (values.app) options.apps = values.app;
   if (values.origin) options.origins = values.origin;
   if (values.retry !== undefined) options.retry = /** @type {ApplianceOptions['retry']} */ (values.retry);
   for (const name of NUMBERS) {

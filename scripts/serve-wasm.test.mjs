@@ -215,8 +215,20 @@ test('only those of an origin, and where the link says', { timeout: 20_000 }, as
   assert.deepEqual([counters.handshakes_completed, counters.sessions_total], [1, 0]);
 });
 
+test('only what is to be served', { timeout: 20_000 }, async (t) => {
+  const program = run(t, '--port', '0', '--ephemeral', '--app', 'room', '--drain', '0');
+  const { url, hashes } = await program.ready();
+  assert.equal(new URL(url).pathname, '/room');
+  for (const [path, sessions] of /** @type {[string, number][]} */ ([['/room', 1], ['/echo', 0]])) {
+    const { stdout } = spawnSync(LOAD, [url, '--hash', hashes[0].hex, '--path', path, '--mode', 'idle',
+      '--duration', '0.1'], { encoding: 'utf8', timeout: 15_000 });
+    assert.equal(JSON.parse(stdout).sessions, sessions, path);
+  }
+});
+
 for (const [code, ...args] of /** @type {[number, ...string[]][]} */ ([
   [2, '--bogus'],
+  [2, '--app', 'chat'],
   [2, '--port', 'x'],
   [2, '--port', '80'],
   [2, '--port', '65536'],

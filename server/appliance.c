@@ -204,6 +204,17 @@ static int get(void *user, const char *path, char **pbody, size_t *plen,
 
 /* ---- Life ---- */
 
+/* The path of a link that names none. */
+static const char *default_path(const appliance_config *config) {
+  if (!(config->omitted & APP_ECHO)) {
+    return app_echo.path;
+  }
+  if (!(config->omitted & APP_ROOM)) {
+    return ROOM_PATH;
+  }
+  return config->omitted & APP_MEASURE ? app_echo.path : app_source.path;
+}
+
 /* Tells if who follows a link with |path| finds nothing there. */
 static void doubt_path(appliance *a, const char *path) {
   size_t i, len = strcspn(path, "?");
@@ -267,7 +278,7 @@ int appliance_new(appliance **pappliance, const appliance_config *config,
   certificates.hosts = config->hosts;
   certificates.nhosts = config->nhosts;
   certificates.port = config->port;
-  certificates.path = config->path ? config->path : APPLIANCE_DEFAULT_PATH;
+  certificates.path = config->path ? config->path : default_path(config);
   certificates.mirror = config->mirror;
   certificates.profile = config->profile;
   certificates.random = config->random;

@@ -21,8 +21,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define APPLIANCE_DEFAULT_PATH "/echo"
-
 /* Applications that a host may bring. */
 #define APPLIANCE_APPS_MAX 32
 
@@ -42,7 +40,7 @@ typedef struct appliance_config {
   size_t nhosts;
   /* The port that clients connect to. */
   uint16_t port;
-  /* The path of the link; NULL: APPLIANCE_DEFAULT_PATH. */
+  /* The path of the link; NULL: /echo, or of what is served in its place. */
   const char *path;
   /* An https URL at which the signed hash set can be had too, or NULL. */
   const char *mirror;

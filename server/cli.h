@@ -78,6 +78,7 @@ typedef struct cli_options {
   const char *hosts[CLI_HOSTS_MAX];
   size_t nhosts;
   const char *path;
+  unsigned apps; /* bits of appliance_app_bit(); 0: all */
   /* Ends with NULL. */
   const char *origins[HOST_ORIGINS_MAX + 1];
   size_t norigins;

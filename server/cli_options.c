@@ -27,6 +27,7 @@ static const char *const command_names[CLI_COMMAND_COUNT] = {
 };
 
 typedef enum option_id {
+  OPTION_APP,
   OPTION_BACKUP,
   OPTION_CONTROL,
   OPTION_DRAIN,
@@ -64,13 +65,14 @@ typedef enum option_id {
   OPTION_YES
 } option_id;
 
-#define OPTION_COUNT 35
+#define OPTION_COUNT 36
 
 static const struct {
   const char *name;
   int takes_value;
   unsigned commands;
 } options[OPTION_COUNT] = {
+    [OPTION_APP] = {"app", 1, FOR(CLI_SERVE)},
     [OPTION_BACKUP] = {"backup", 0, FOR(CLI_IDENTITY)},
     [OPTION_CONTROL] = {"control", 1, FOR(CLI_SERVE) | FOR_CONTROL},
     [OPTION_DRAIN] = {"drain", 1, FOR(CLI_SERVE)},
@@ -200,6 +202,16 @@ static int add_origin(const parser *p, const char *value) {
   return 0;
 }
 
+static int add_app(const parser *p, const char *value) {
+  unsigned bit = appliance_app_bit(value);
+
+  if (bit == 0) {
+    return refuse(p, "--app takes echo, room or measure");
+  }
+  p->o->apps |= bit;
+  return 0;
+}
+
 static int add_listen(const parser *p, const char *value) {
   cli_options *o = p->o;
 
@@ -257,6 +269,8 @@ static int set_option(const parser *p, option_id id, const char *value) {
   long n;
 
   switch (id) {
+  case OPTION_APP:
+    return add_app(p, value);
   case OPTION_BACKUP:
     o->backup = 1;
     break;

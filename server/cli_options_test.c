@@ -121,6 +121,10 @@ static void test_limits(void **state) {
   assert_int_equal(options.limits[HOST_LIMIT_DRAIN], 0);
   assert_int_equal(options.log.level, CLI_LOG_DEBUG);
   assert_int_equal(options.log.json, 1);
+  assert_int_equal(options.apps, 0);
+  take("serve --app room --app measure --app room");
+  assert_int_equal(options.apps,
+                   appliance_app_bit("room") | appliance_app_bit("measure"));
   take("serve --retry always --log-format text --log-level error");
   assert_int_equal(options.retry, QUIC_RETRY_ALWAYS);
   assert_int_equal(options.log.level, CLI_LOG_ERROR);
@@ -209,6 +213,8 @@ static void test_refused(void **state) {
       {"serve --profile active=7d", "1209599"},
       {"serve --mirror http://a/", "https URL"},
       {"serve --origin https://a.example/", "--origin takes what browsers"},
+      {"serve --app chat", "--app takes echo, room or measure"},
+      {"status --app echo", "status has no option --app"},
       {"serve --idle 0", "--idle takes a number of seconds from 1 to 86400"},
       {"serve --idle 86401", "1 to 86400"},
       {"serve --idle 5s", "1 to 86400"},

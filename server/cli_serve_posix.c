@@ -406,6 +406,7 @@ static void set_limits(appliance_config *config, const cli_options *o) {
   }
   config->retry = o->retry;
   config->origins = o->norigins ? o->origins : NULL;
+  config->omitted = o->apps ? APPLIANCE_APPS_OWN & ~o->apps : 0;
 }
 
 static size_t default_names(const char *names[HOST_NAMES_MAX],

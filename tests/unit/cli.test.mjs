@@ -485,6 +485,15 @@ test('who may come', async (t) => {
   assert.equal(await server.stop(), 0);
   assert.ok(!server.log.some((line) => /nothing is served/.test(line)));
 
+  const rooms = await serve(t, '--ephemeral', '--http', 'off', '--app', 'room', '--app', 'measure');
+  assert.equal(new URL(rooms.ready.link).pathname, '/room');
+  for (const [path, sessions] of /** @type {[string, number][]} */ ([['/room', 1], ['/sink', 1], ['/echo', 0]])) {
+    const idle = spawnSync(LOAD, [rooms.ready.url, '--hash', rooms.ready.hashes[0].hex, '--path', path,
+      '--mode', 'idle', '--duration', '0.1'], { encoding: 'utf8', timeout: 30_000 });
+    assert.equal(JSON.parse(idle.stdout).sessions, sessions, path);
+  }
+  assert.equal(await rooms.stop(), 0);
+
   const lost = await serve(t, '--ephemeral', '--http', 'off', '--path', '/chat');
   assert.equal(await lost.stop(), 0);
   await lost.logged(/warning: nothing is served on \/chat: whoever follows the link gets a 404; there is \/echo$/);
