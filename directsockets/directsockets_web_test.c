@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "directsockets/directsockets.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -626,6 +627,127 @@ static void test_memory_grows(void **state) {
   ds_close(socket);
 }
 
+/* clang-format off */
+
+/* A socket whose datagrams come and go as the test wants it. */
+EM_JS(void, stage_socket, (void), {
+  const stage = globalThis.stage = {left : 0, leaving : [], real : Module.UDPSocket};
+  Module.UDPSocket = class {
+    constructor() {
+      const {promise, resolve} = Promise.withResolvers();
+      this.closed = promise;
+      this.opened = Promise.resolve({
+        readable : new ReadableStream({
+          start : (controller) => { stage.incoming = controller; },
+          cancel : () => resolve(),
+        }, {highWaterMark : 32}),
+        writable : new WritableStream({
+          write : () => new Promise((done) => { stage.leaving.push(done); }),
+        }),
+        localAddress : '127.0.0.1', localPort : 5000,
+      });
+    }
+  };
+});
+
+EM_JS(void, unstage_socket, (void), {
+  Module.UDPSocket = globalThis.stage.real;
+});
+
+EM_JS(void, staged_come, (int n), {
+  for (let i = 0; i < n; i++) {
+    globalThis.stage.incoming.enqueue({data : new Uint8Array(1),
+      remoteAddress : '127.0.0.1', remotePort : 5001});
+  }
+});
+
+/* From now on what is sent leaves, one in each turn of the event loop, or as
+   soon as it is there. */
+EM_JS(void, staged_leave, (int n), {
+  const {stage} = globalThis;
+  const next = () => {
+    const first = n > 0 ? stage.leaving.shift() : undefined;
+    if (first) {
+      n--;
+      stage.left++;
+      first();
+    }
+    if (n > 0) {
+      setTimeout(next);
+    }
+  };
+  setTimeout(next);
+});
+
+/* How long what comes may be held back, in milliseconds. */
+EM_JS(void, hold_for, (double ms), {
+  DS.HELD_MS = ms;
+});
+
+EM_JS(int, staged_left, (void), {
+  return globalThis.stage.left;
+});
+
+/* clang-format on */
+
+/* While there is much to be sent, what comes and what is due waits for that,
+   and is told at once then. */
+static void test_backlog(void **state) {
+  ds_datagram *in[8];
+  ds_socket *socket;
+  int i;
+
+  (void)state;
+  stage_socket();
+  hold_for(INFINITY);
+  socket = open_at("127.0.0.1");
+  /* A few do not matter. */
+  for (i = 0; i < 4; i++) {
+    send_one(socket, localhost4, 5001, 1, 1);
+  }
+  staged_come(1);
+  assert_int_equal(ds_wait(PATIENCE), DS_READY_RECEIVE);
+  assert_int_equal(staged_left(), 0);
+  assert_int_equal(ds_receive(socket, in, 8), 1);
+
+  for (i = 0; i < 60; i++) {
+    send_one(socket, localhost4, 5001, 1, 1);
+  }
+  staged_come(3);
+  staged_leave(30);
+  assert_int_equal(ds_wait(PATIENCE), DS_READY_RECEIVE);
+  assert_true(staged_left() >= 8);
+  assert_true(staged_left() < 20);
+  assert_int_equal(ds_receive(socket, in, 8), 3);
+  i = staged_left();
+  assert_int_equal(ds_wait(0.001), 0);
+  assert_true(staged_left() >= i + 8);
+  /* JavaScript is heard at once. */
+  hold_for(20);
+  while (ds_unsent(socket) > 34) {
+    ds_wait(1);
+  }
+  hold_for(INFINITY);
+  wake_later();
+  assert_int_equal(ds_wait(PATIENCE), DS_READY_WAKE);
+  assert_int_equal(staged_left(), 30);
+
+  /* Nothing waits long for what does not leave. */
+  hold_for(20);
+  staged_come(2);
+  assert_int_equal(ds_wait(PATIENCE), DS_READY_RECEIVE);
+  assert_int_equal(ds_receive(socket, in, 8), 2);
+  assert_int_equal(ds_wait(1), 0);
+  assert_int_equal(staged_left(), 30);
+  staged_leave(34);
+  while (ds_unsent(socket) > 0) {
+    ds_wait(1);
+  }
+  counters_are(socket, 0, 0, 0);
+  ds_close(socket);
+  unstage_socket();
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_open_refused),
@@ -644,6 +766,7 @@ int main(void) {
       cmocka_unit_test(test_given_up),
       cmocka_unit_test(test_close_flushes),
       cmocka_unit_test(test_memory_grows),
+      cmocka_unit_test(test_backlog),
   };
 
   provide_udp_socket();

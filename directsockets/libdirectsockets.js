@@ -24,11 +24,15 @@
 // count has one writer, and there is one thread, so nothing is locked, and C
 // looks at its datagrams without calling JavaScript.
 //
-// READS.  Up to DS.READS reads are outstanding, and never more than the ring
-// has free slots: a read that settles always finds a slot.  When the ring is
-// full no more reads are made; the stream fills (32 datagrams), Chromium stops
-// reading, the kernel's buffer fills, and the kernel drops.  Nothing here
-// grows.
+// READS.  One read is outstanding during a wait, to tell that something came.
+// What comes behind it gathers in the stream (32 datagrams), where it costs
+// neither a promise nor a microtask, and is read in one go when the wait is
+// about to end: as many reads at once as the last batch had datagrams, and one
+// more; if that does not reach, twice as many, up to DS.READS.  There are never
+// more reads than the ring has free slots: a read that settles always finds a
+// slot.  When the ring is full no more reads are made; the stream fills,
+// Chromium stops reading, the kernel's buffer fills, and the kernel drops.
+// Nothing here grows.
 //
 // WAITING.  ds_wait() answers at once if something is ready (a Suspending
 // import that returns no promise does not suspend), else it returns the
@@ -40,6 +44,17 @@
 // task, not a microtask): the reads that are ready settle first and the whole
 // batch goes in at once.  The hop is setImmediate on Node and a MessageChannel
 // elsewhere.
+//
+// BACKLOG.  Chromium sends one datagram at a time, and the next when it has
+// heard that the last has left: four thread hops each, so the send ring is
+// where things wait.  While more than DS.BACKLOG datagrams are in it, an answer
+// to what comes could only be put behind them.  So nothing ends the wait then
+// (but Module.dsWake(), and room in a ring that was full) until DS.TURN have
+// left: the program takes up eight datagrams at once rather than one or two,
+// which costs it, warm as its code then is, half as much for each.  A
+// deadline that is over waits for that too, and mostly needs no timer: QUIC's
+// pacing asks for one of a millisecond with every batch.  Neither waits for
+// more than DS.HELD_MS, however slowly things leave.
 //
 // WRITES.  WritableStream queues without bound, so the send ring is the queue,
 // and at most DS.WRITES writes are outstanding.  Each gets a copy of its slot,
@@ -136,6 +151,9 @@ addToLibrary({
     READS: 32,
     WRITES: 4,
     SYNC: 8,
+    BACKLOG: 4,
+    TURN: 8,
+    HELD_MS: 20,
     SHUN_MS: 5000,
     FAILURES: 4,
     ADDRESSES_MAX: 1024,
@@ -190,16 +208,21 @@ addToLibrary({
       return new Promise((done) => setTimeout(done, ms));
     },
 
+    /** Whether there are datagrams that ds_wait() has not told of. */
+    isUntold(s) {
+      const head = HEAPU32[s.at + DS_FIELD.RECEIVE_HEAD];
+      const next = HEAPU32[s.at + DS_FIELD.RECEIVE_NEXT];
+      return head !== next && (head !== s.toldHead || next !== s.toldNext);
+    },
+
     /** What ds_wait() answers now; what is told is not told twice. */
     ready() {
       let flags = DS.woken ? DS.READY_WAKE : 0;
       DS.woken = false;
       for (const s of DS.sockets.values()) {
-        const head = HEAPU32[s.at + DS_FIELD.RECEIVE_HEAD];
-        const next = HEAPU32[s.at + DS_FIELD.RECEIVE_NEXT];
-        if (head !== next && (head !== s.toldHead || next !== s.toldNext)) {
-          s.toldHead = head;
-          s.toldNext = next;
+        if (DS.isUntold(s)) {
+          s.toldHead = HEAPU32[s.at + DS_FIELD.RECEIVE_HEAD];
+          s.toldNext = HEAPU32[s.at + DS_FIELD.RECEIVE_NEXT];
           flags |= DS.READY_RECEIVE;
         }
         if (s.roomAgain) {
@@ -218,7 +241,7 @@ addToLibrary({
         return DS_ERR.BUSY;
       }
       for (const s of DS.sockets.values()) {
-        DS.read(s);
+        DS.read(s, 1);
       }
       if (DS.syncAnswers < DS.SYNC) {
         const flags = DS.ready();
@@ -244,7 +267,39 @@ addToLibrary({
     resume() {
       if (DS.waiting && !DS.hopping) {
         DS.hopping = true;
+        for (const s of DS.sockets.values()) {
+          DS.read(s, s.reads);
+        }
         DS.hop(DS.answer);
+      }
+    },
+
+    /** Whether an answer to what came would only wait in the send ring. */
+    isBacklogged(s) {
+      const tail = HEAPU32[s.at + DS_FIELD.SEND_TAIL];
+      const unsent = (HEAPU32[s.at + DS_FIELD.SEND_HEAD] - tail) >>> 0;
+      return s.writing > 0 && unsent > DS.BACKLOG &&
+        ((tail - s.turnTail) >>> 0) < DS.TURN;
+    },
+
+    isAnyBacklogged() {
+      for (const s of DS.sockets.values()) {
+        if (DS.isBacklogged(s)) {
+          return true;
+        }
+      }
+      return false;
+    },
+
+    /** Something has left `s`: what waited for that goes on. */
+    goOn(s) {
+      if (!DS.waiting || DS.hopping || DS.isBacklogged(s)) {
+        return;
+      }
+      if (DS.isUntold(s) || performance.now() >= DS.deadline) {
+        DS.resume();
+      } else {
+        DS.arm();
       }
     },
 
@@ -254,6 +309,12 @@ addToLibrary({
       if (answer) {
         DS.waiting = null;
         DS.deadline = Infinity;
+        for (const s of DS.sockets.values()) {
+          const head = HEAPU32[s.at + DS_FIELD.RECEIVE_HEAD];
+          s.reads = Math.min(((head - s.turnHead) >>> 0) + 1, DS.READS);
+          s.turnHead = head;
+          s.turnTail = HEAPU32[s.at + DS_FIELD.SEND_TAIL];
+        }
         if (DS.sockets.size === 0) {
           DS.disarm();
         }
@@ -267,12 +328,13 @@ addToLibrary({
     },
 
     arm() {
-      if (DS.timerAt <= DS.deadline) {
+      const due = DS.deadline + (DS.isAnyBacklogged() ? DS.HELD_MS : 0);
+      if (DS.timerAt <= due) {
         return;
       }
       DS.disarm();
-      DS.timerAt = DS.deadline;
-      const ms = Math.min(Math.ceil(DS.deadline - performance.now()), 2 ** 30);
+      DS.timerAt = due;
+      const ms = Math.min(Math.ceil(due - performance.now()), 2 ** 30);
       DS.timer = setTimeout(DS.timeIsUp, Math.max(ms, 0));
     },
 
@@ -288,7 +350,8 @@ addToLibrary({
       if (!DS.waiting || DS.deadline === Infinity) {
         return;
       }
-      if (performance.now() >= DS.deadline) {
+      const held = DS.isAnyBacklogged() ? DS.HELD_MS : 0;
+      if (performance.now() >= DS.deadline + held) {
         DS.resume();
       } else {
         DS.arm();
@@ -297,15 +360,15 @@ addToLibrary({
 
     // --- receiving ---------------------------------------------------------
 
-    /** Makes as many reads as there are slots for what they will bring. */
-    read(s) {
+    /** Has `reads` outstanding, if there are slots for what they will bring. */
+    read(s, reads) {
       if (!s.reader) {
         return;
       }
       const free = HEAPU32[s.at + DS_FIELD.RECEIVE_SLOTS] -
         ((HEAPU32[s.at + DS_FIELD.RECEIVE_HEAD] -
           HEAPU32[s.at + DS_FIELD.RECEIVE_TAIL]) >>> 0);
-      while (s.reading < DS.READS && s.reading < free) {
+      while (s.reading < reads && s.reading < free) {
         s.reading++;
         s.reader.read().then(s.onRead, s.onReadFailed);
       }
@@ -315,6 +378,7 @@ addToLibrary({
       s.fruitless = 0;
       if (data.length > DS.DATA_MAX) {
         HEAPU32[s.at + DS_FIELD.DROPPED_IN]++;
+        DS.read(s, s.reading + 1);
         return;
       }
       const head = HEAPU32[s.at + DS_FIELD.RECEIVE_HEAD];
@@ -330,7 +394,17 @@ addToLibrary({
       HEAPU32[at + 5] = data.length;
       HEAPU8.set(data, slot + DS.SLOT_DATA);
       HEAPU32[s.at + DS_FIELD.RECEIVE_HEAD] = head + 1;
-      DS.resume();
+      if (!DS.waiting || DS.hopping) {
+        if (s.reading === 0) {
+          s.reads = Math.min(2 * s.reads, DS.READS);
+          DS.read(s, s.reads);
+        }
+      } else if (DS.isBacklogged(s)) {
+        DS.deadline = Math.min(DS.deadline, performance.now());
+        DS.arm();
+      } else {
+        DS.resume();
+      }
     },
 
     // --- sending -----------------------------------------------------------
@@ -394,6 +468,7 @@ addToLibrary({
           DS.resume();
         }
       }
+      DS.goOn(s);
       s.onSent?.();
     },
 
@@ -517,7 +592,6 @@ addToLibrary({
           DS.reopen(s);
         } else {
           DS.received(s, value);
-          DS.read(s);
         }
       };
       s.onReadFailed = () => {
@@ -535,7 +609,7 @@ addToLibrary({
           DS.writeFailed(s, error);
         }
       };
-      DS.read(s);
+      DS.read(s, 1);
       return info;
     },
 
@@ -610,6 +684,7 @@ addToLibrary({
         port: 0, ipv6: false,
         socket: null, reader: null, writer: null,
         generation: 0, reading: 0, writing: 0, issued: 0,
+        reads: 1, turnHead: 0, turnTail: 0,
         toldHead: 0, toldNext: 0, roomAgain: false,
         fruitless: 0, reopening: null, closing: false,
         buffers: [], buffer: 0, targets: [],
