@@ -78,6 +78,12 @@ const LOADS = {
   stream: { args: ['--mode', 'streams'] },
 };
 
+/* Seconds of each load that are not counted, for all alike: WebAssembly and
+   JavaScript run through a baseline compiler until the engine has seen which
+   parts are hot, and a server that has much more of them than a bare echo is
+   not so slow for the rest of its life. */
+const WARM_UP = 1;
+
 /**
  * @param {string} name
  * @param {Program} program
@@ -121,14 +127,14 @@ export async function measure(targets, settings) {
       programs.bare = await start(bare);
       if (script) programs.script = await start(script);
     }
-    for (let round = 1; round <= rounds; round++) {
+    for (let round = 0; round <= rounds; round++) {
       for (const [i, row] of rows.entries()) {
-        say(`${row.title}: round ${round} of ${rounds}`);
+        say(`${row.title}: ${round === 0 ? 'warming up' : `round ${round} of ${rounds}`}`);
         for (const [name, { of = 'server', flood }] of Object.entries(LOADS)) {
           const program = started[i][of];
           if (!program || (flood && !targets[i].floods)) continue;
-          const result = await load(name, program, settings);
-          (row.runs[name] ??= []).push(result);
+          const result = await load(name, program, round === 0 ? { ...settings, seconds: WARM_UP } : settings);
+          if (round > 0) (row.runs[name] ??= []).push(result);
           if (!result.served) say(`${row.title}: nothing came back from ${name}`);
         }
       }
