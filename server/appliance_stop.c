@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 /* For the capsules that close sessions to arrive before the connections are
-   closed, in nanoseconds; clients that close them themselves are not waited
+   closed, in nanoseconds; clients that have ended theirs too are not waited
    for. */
 #define LINGER H3_LINGER
 
@@ -20,7 +20,9 @@ void appliance_shutdown(appliance *a, const appliance_time *now) {
 
 /* Ends the sessions; who knows of CLOSE learns that it was meant so. */
 static void close_sessions(appliance *a) {
-  if (h3_service_close_sessions(&a->h3, 0, "the server stops") == 0) {
+  h3_service_close_sessions(&a->h3, 0, "the server stops");
+  /* Of those that were closed a moment ago, too. */
+  if (!h3_service_has_requests(&a->h3)) {
     appliance_shutdown(a, &a->now);
     return;
   }
@@ -65,7 +67,7 @@ void appliance_tend_stop(appliance *a) {
     close_sessions(a);
   } else if (a->phase == APPLIANCE_CLOSING &&
              (a->now.mono >= a->stop_deadline ||
-              !h3_service_has_connections(&a->h3))) {
+              !h3_service_has_requests(&a->h3))) {
     appliance_shutdown(a, &a->now);
   }
 }

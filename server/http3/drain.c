@@ -95,8 +95,13 @@ size_t h3_service_close_sessions(h3_service *service, uint32_t code,
   return n;
 }
 
-int h3_service_has_connections(const h3_service *service) {
-  return service->conns != NULL;
+int h3_service_has_requests(const h3_service *service) {
+  const h3_conn *h3 = service->conns;
+
+  while (h3 && !h3->requests) {
+    h3 = h3->next;
+  }
+  return h3 != NULL;
 }
 
 size_t h3_service_sessions(const h3_service *service) {

@@ -76,8 +76,9 @@ extern const quic_protocol h3_protocol;
  */
 void h3_service_drain(h3_service *service, uint64_t now);
 
-/* Whether a client is connected that has not closed, nor is being closed. */
-int h3_service_has_connections(const h3_service *service);
+/* Whether there is a request that either side has not ended, sessions
+   included. */
+int h3_service_has_requests(const h3_service *service);
 
 /* Ends every session as wt_session_close() does, to be followed by
    quic_endpoint_shutdown() when its packets have gone out.  Returns how many
