@@ -155,7 +155,7 @@ function optionsOf(values) {
   if (values.profile !== undefined) options.profile = values.profile;
   if (values.mirror !== undefined) options.mirror = values.mirror;
   if (values.ephemeral) options.ephemeral = true;
-  if (values.app) options.apps = values.app;
+  if (values.app) options.apps = /** @type {ApplianceOptions['apps']} */ (values.app);
   if (values.origin) options.origins = values.origin;
   if (values.retry !== undefined) options.retry = /** @type {ApplianceOptions['retry']} */ (values.retry);
   for (const name of NUMBERS) {
