@@ -60,6 +60,8 @@ export const TARGETS = [
 
 /* What is run: against the server, and plain UDP against the bare echo. */
 const CLOSED = ['--in-flight', '32', '--size', '1000'];
+/* Such as games and cursors send: several share a packet of QUIC's. */
+const SMALL = ['--in-flight', '32', '--size', '100'];
 /** With "--rate R". */
 const OPEN = ['--size', '1000'];
 /** Without end, on one stream. */
@@ -69,6 +71,9 @@ const LOADS = {
   bare: { of: 'bare', args: ['--mode', 'raw', ...CLOSED] },
   datagrams: { args: ['--mode', 'datagrams', ...CLOSED] },
   scriptDatagrams: { of: 'script', args: ['--mode', 'datagrams', ...CLOSED] },
+  bareSmall: { of: 'bare', args: ['--mode', 'raw', ...SMALL] },
+  datagramsSmall: { args: ['--mode', 'datagrams', ...SMALL] },
+  scriptSmall: { of: 'script', args: ['--mode', 'datagrams', ...SMALL] },
   flood: { of: 'bare', flood: true, args: [] },
   download: { args: DOWNLOAD },
   scriptDownload: { of: 'script', args: DOWNLOAD },
@@ -206,10 +211,18 @@ export function summary(row) {
     scriptDownloadMegabytes: median(row, 'scriptDownload', (result) => result.megabytes_per_second),
     bare: one('bare'),
     datagrams: one('datagrams'),
+    bareSmall: one('bareSmall'),
+    datagramsSmall: one('datagramsSmall'),
+    scriptSmall: one('scriptSmall'),
     bareAtRate: one('bareAtRate'),
     datagramsAtRate: one('datagramsAtRate'),
   };
 }
+
+const SIZES = /** @type {const} */ ([
+  { size: 1000, bare: 'bare', datagrams: 'datagrams', script: 'scriptDatagrams' },
+  { size: 100, bare: 'bareSmall', datagrams: 'datagramsSmall', script: 'scriptSmall' },
+]);
 
 /**
  * @param {Row[]} rows
@@ -221,17 +234,21 @@ export function print(rows, { seconds, rounds, rate }) {
     + `${rounds} x ${seconds} s`);
   table(['', 'handshakes/s', 'p50', 'stream MB/s'], sums.map((s) => [
     s.title, whole(s.handshakes), time(s.handshakeP50), s.megabytes.toFixed(1)]));
-  console.log('Datagrams of 1000 octets echoed, 32 in flight: through WebTransport, and by a bare\n'
-    + 'UDP echo on the same kind of socket');
-  table(['', 'echoes/s', 'loss', 'p50', 'p99', 'bare/s', 'loss', 'p50', 'p99', 'of bare'],
-    sums.map((s) => [s.title, ...columns(s.datagrams), ...columns(s.bare),
-      share(s.datagrams.perSecond, s.bare.perSecond)]));
   const scripted = sums.filter((s) => s.scriptDatagrams.perSecond >= 0);
+  for (const { size, bare, datagrams, script } of SIZES) {
+    console.log(`Datagrams of ${size} octets echoed, 32 in flight: through WebTransport, and by a bare\n`
+      + 'UDP echo on the same kind of socket');
+    table(['', 'echoes/s', 'loss', 'p50', 'p99', 'bare/s', 'loss', 'p50', 'p99', 'of bare'],
+      sums.map((s) => [s.title, ...columns(s[datagrams]), ...columns(s[bare]),
+        share(s[datagrams].perSecond, s[bare].perSecond)]));
+    if (scripted.length > 0) {
+      console.log('The same, echoed by JavaScript through WebTransportServer: on the page of the web app, in\n'
+        + 'the appliance\'s thread on Node');
+      table(['', 'echoes/s', 'loss', 'p50', 'p99', 'of bare'], scripted.map((s) => [s.title, ...columns(s[script]),
+        share(s[script].perSecond, s[bare].perSecond)]));
+    }
+  }
   if (scripted.length > 0) {
-    console.log('The same, echoed by JavaScript through WebTransportServer: on the page of the web app, in\n'
-      + 'the appliance\'s thread on Node');
-    table(['', 'echoes/s', 'loss', 'p50', 'p99', 'of bare'], scripted.map((s) => [s.title, ...columns(s.scriptDatagrams),
-      share(s.scriptDatagrams.perSecond, s.bare.perSecond)]));
     console.log('Download on one stream, beside a bare sender on the same kind of socket (octets of UDP that\n'
       + 'it takes): by the appliance\'s own /source, and by JavaScript');
     table(['', 'bare MB/s', 'MB/s', 'of bare', 'by JavaScript', 'of bare'], scripted.map((s) => [s.title,
