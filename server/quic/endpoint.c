@@ -448,11 +448,11 @@ int quic_endpoint_send(quic_endpoint *endpoint, udp_batch *out, uint64_t now) {
     }
     if (conn->state != QUIC_CONN_OPEN) {
       tell_end(endpoint, conn);
+      quic_conn_shrink(conn);
     }
     if (conn->state == QUIC_CONN_DEAD) {
       free_conn(endpoint, conn);
     } else {
-      quic_conn_shrink(conn);
       timer_heap_set(&endpoint->timers, &conn->timer, quic_conn_deadline(conn));
     }
   }

@@ -414,22 +414,16 @@ static int lose_replies(sim_network *network, const sim_packet *packet,
   return 1;
 }
 
-/* A connection that is closed keeps what it says to late packets, and no more
-   memory than that. */
-static void test_closed_is_small(void **state) {
-  place *p = begin(context_of(0));
-  sim_peer *peer = connect_to(p);
-
-  (void)state;
-  assert_true(quic_endpoint_memory(p->endpoint) > 10000);
+/* Closes what is open; the CONNECTION_CLOSE is lost. */
+static void close_unheard(place *p) {
   p->let_through = 1;
   sim_network_set_filter(p->network, lose_replies, p);
   assert_int_equal(close_all(p, 0), 1);
-  run_until(p, is_end_told, p);
-  assert_int_equal(quic_endpoint_memory(p->endpoint), 0);
-  assert_false(peer->closed);
+}
 
-  /* Its CONNECTION_CLOSE was lost. */
+/* |peer| goes on, and hears of it after all; then the server forgets it. */
+static void check_hears_of_close(place *p, sim_peer *peer) {
+  assert_false(peer->closed);
   assert_int_equal(sim_client_datagram(peer->client, SIM_NO_SESSION,
                                        (const uint8_t *)"there?", 6),
                    0);
@@ -438,7 +432,22 @@ static void test_closed_is_small(void **state) {
   pass(p, 5 * SIM_SECOND);
   assert_int_equal(p->nends, 1);
   assert_int_equal(counters(p)->stateless_resets, 0);
+  assert_int_equal(quic_endpoint_memory(p->endpoint), 0);
   assert_int_equal(quic_endpoint_deadline(p->endpoint), UINT64_MAX);
+}
+
+/* A connection that is closed keeps what it says to late packets, and no more
+   memory than that. */
+static void test_closed_is_small(void **state) {
+  place *p = begin(context_of(0));
+  sim_peer *peer = connect_to(p);
+
+  (void)state;
+  assert_true(quic_endpoint_memory(p->endpoint) > 10000);
+  close_unheard(p);
+  run_until(p, is_end_told, p);
+  assert_int_equal(quic_endpoint_memory(p->endpoint), 0);
+  check_hears_of_close(p, peer);
   end(p);
 }
 
@@ -448,21 +457,12 @@ static void test_closed_without_memory(void **state) {
   sim_peer *peer = connect_to(p);
 
   (void)state;
-  p->let_through = 1;
-  sim_network_set_filter(p->network, lose_replies, p);
-  assert_int_equal(close_all(p, 0), 1);
+  close_unheard(p);
   p->no_memory = 1;
   run_until(p, is_end_told, p);
   assert_true(quic_endpoint_memory(p->endpoint) > 0);
   p->no_memory = 0;
-  assert_int_equal(sim_client_datagram(peer->client, SIM_NO_SESSION,
-                                       (const uint8_t *)"there?", 6),
-                   0);
-  run_until(p, is_closed, peer);
-  check_revoked(peer);
-  pass(p, 5 * SIM_SECOND);
-  assert_int_equal(p->nends, 1);
-  assert_int_equal(quic_endpoint_memory(p->endpoint), 0);
+  check_hears_of_close(p, peer);
   end(p);
 }
 
