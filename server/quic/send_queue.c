@@ -44,10 +44,10 @@ int send_queue_append(send_queue *queue, const uint8_t *data, size_t len,
     return 0;
   }
   if (rest) {
-    size_t capacity =
+    size_t shared =
         least(CHUNK_MAX, most(SEND_QUEUE_CHUNK_MIN, queue->pending));
+    size_t capacity = most(shared, rest);
 
-    capacity = most(capacity, rest);
     chunk = mem->malloc(sizeof(*chunk) + capacity, mem->user_data);
     if (!chunk) {
       return NGTCP2_ERR_NOMEM;
