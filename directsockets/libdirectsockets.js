@@ -282,13 +282,14 @@ addToLibrary({
         ((tail - s.turnTail) >>> 0) < DS.TURN;
     },
 
-    isAnyBacklogged() {
+    /** When the wait is over, though nothing came. */
+    due() {
       for (const s of DS.sockets.values()) {
         if (DS.isBacklogged(s)) {
-          return true;
+          return DS.deadline + DS.HELD_MS;
         }
       }
-      return false;
+      return DS.deadline;
     },
 
     /** Something has left `s`: what waited for that goes on. */
@@ -328,7 +329,7 @@ addToLibrary({
     },
 
     arm() {
-      const due = DS.deadline + (DS.isAnyBacklogged() ? DS.HELD_MS : 0);
+      const due = DS.due();
       if (DS.timerAt <= due) {
         return;
       }
@@ -350,8 +351,7 @@ addToLibrary({
       if (!DS.waiting || DS.deadline === Infinity) {
         return;
       }
-      const held = DS.isAnyBacklogged() ? DS.HELD_MS : 0;
-      if (performance.now() >= DS.deadline + held) {
+      if (performance.now() >= DS.due()) {
         DS.resume();
       } else {
         DS.arm();
