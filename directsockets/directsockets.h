@@ -127,10 +127,10 @@ typedef enum ds_ready {
  * Module.dsWake(), or |timeout| milliseconds are over (rounded up to whole
  * ones: the timer of a worker knows no less).  A negative |timeout| is
  * without end, 0 lets the event loop turn once.  A socket that has more than a
- * few datagrams to send holds back what comes, and the end of the time, until
- * some have left, though no longer than 20 ms: what gathered is taken up at
- * once then.  Returns what is ready, or-ed from ds_ready; 0 when the time is
- * over. Fails with DS_ERR_BUSY or DS_ERR_NOT_SUPPORTED.
+ * few datagrams to send holds back what comes, who calls, and the end of the
+ * time, until some have left, though no longer than 20 ms: what gathered is
+ * taken up at once then.  Returns what is ready, or-ed from ds_ready; 0 when
+ * the time is over.  Fails with DS_ERR_BUSY or DS_ERR_NOT_SUPPORTED.
  */
 int ds_wait(double timeout);
 

@@ -49,12 +49,13 @@
 // heard that the last has left: four thread hops each, so the send ring is
 // where things wait.  While more than DS.BACKLOG datagrams are in it, an answer
 // to what comes could only be put behind them.  So nothing ends the wait then
-// (but Module.dsWake(), and room in a ring that was full) until DS.TURN have
-// left: the program takes up eight datagrams at once rather than one or two,
-// which costs it, warm as its code then is, half as much for each.  A
-// deadline that is over waits for that too, and mostly needs no timer: QUIC's
-// pacing asks for one of a millisecond with every batch.  Neither waits for
-// more than DS.HELD_MS, however slowly things leave.
+// (but room in a ring that was full) until DS.TURN have left: the program takes
+// up eight datagrams at once rather than one or two, which costs it, warm as
+// its code then is, half as much for each.  A deadline that is over waits for
+// that too, and mostly needs no timer: QUIC's pacing asks for one of a
+// millisecond with every batch.  So does Module.dsWake(): what JavaScript sends
+// and what comes meanwhile are one turn then, and QUIC's acknowledgements go
+// with it.  Nothing waits for more than DS.HELD_MS, however slowly things leave.
 //
 // WRITES.  WritableStream queues without bound, so the send ring is the queue,
 // and at most DS.WRITES writes are outstanding.  Each gets a copy of its slot,
@@ -274,6 +275,16 @@ addToLibrary({
       }
     },
 
+    /** Answers the pending ds_wait(): now, or when less is in the way. */
+    resumeSoon(backlogged) {
+      if (!backlogged) {
+        DS.resume();
+      } else if (DS.waiting && !DS.hopping) {
+        DS.deadline = Math.min(DS.deadline, performance.now());
+        DS.arm();
+      }
+    },
+
     /** Whether an answer to what came would only wait in the send ring. */
     isBacklogged(s) {
       const tail = HEAPU32[s.at + DS_FIELD.SEND_TAIL];
@@ -325,7 +336,7 @@ addToLibrary({
 
     wake() {
       DS.woken = true;
-      DS.resume();
+      DS.resumeSoon([...DS.sockets.values()].some(DS.isBacklogged));
     },
 
     arm() {
@@ -394,16 +405,11 @@ addToLibrary({
       HEAPU32[at + 5] = data.length;
       HEAPU8.set(data, slot + DS.SLOT_DATA);
       HEAPU32[s.at + DS_FIELD.RECEIVE_HEAD] = head + 1;
-      if (!DS.waiting || DS.hopping) {
-        if (s.reading === 0) {
-          s.reads = Math.min(2 * s.reads, DS.READS);
-          DS.read(s, s.reads);
-        }
-      } else if (DS.isBacklogged(s)) {
-        DS.deadline = Math.min(DS.deadline, performance.now());
-        DS.arm();
-      } else {
-        DS.resume();
+      if (DS.waiting && !DS.hopping) {
+        DS.resumeSoon(DS.isBacklogged(s));
+      } else if (s.reading === 0) {
+        s.reads = Math.min(2 * s.reads, DS.READS);
+        DS.read(s, s.reads);
       }
     },
 
