@@ -12,20 +12,17 @@
  * figures are 0.  It ends by itself: one second after the duration, which
  * begins when all connections are up, or when they have had their time.
  */
-#define _GNU_SOURCE
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/random.h>
 #include <sys/resource.h>
-#include <time.h>
 
 #include "tests/sim/load_options_posix.h"
 #include "tests/sim/raw_load_posix.h"
 #include "tests/sim/socket_posix.h"
+#include "tests/sim/wait_posix.h"
 #include "tests/sim/workload.h"
 
 #define SECOND UINT64_C(1000000000)
@@ -59,13 +56,6 @@ static uint64_t packets_sent;
 static uint64_t packets_lost;
 static uint64_t rtt_sum;
 static uint64_t rtt_count;
-
-static uint64_t monotonic(void) {
-  struct timespec ts;
-
-  clock_gettime(CLOCK_MONOTONIC, &ts);
-  return (uint64_t)ts.tv_sec * SECOND + (uint64_t)ts.tv_nsec;
-}
 
 /* Connections */
 
@@ -118,7 +108,7 @@ static void receive(link_state *link) {
   size_t i;
 
   do {
-    uint64_t now = monotonic();
+    uint64_t now = sim_monotonic();
 
     sim_socket_receive(&link->sock, &arrivals);
     sim_worker_tick(link->worker, now);
@@ -155,19 +145,11 @@ static uint64_t link_deadline(const link_state *link) {
   return packets < work ? packets : work;
 }
 
-static void wait_for(uint64_t deadline, link_state *links) {
+static void wait_for(uint64_t deadline) {
   struct epoll_event events[64];
-  struct timespec ts = {0, 0};
-  uint64_t now = monotonic();
   link_state *link;
-  int i, n;
+  int i, n = sim_wait(epoll_fd, events, 64, deadline, opts.gather);
 
-  (void)links;
-  if (deadline > now) {
-    ts.tv_sec = (time_t)((deadline - now) / SECOND);
-    ts.tv_nsec = (long)((deadline - now) % SECOND);
-  }
-  n = epoll_pwait2(epoll_fd, events, 64, &ts, NULL);
   for (i = 0; i < n; ++i) {
     link = events[i].data.ptr;
     if (link->client != NULL) {
@@ -192,7 +174,7 @@ static int step(link_state *link, uint64_t now) {
 static void run(link_state *links) {
   int churn = load.config.mode == SIM_LOAD_HANDSHAKES ||
               load.config.mode == SIM_LOAD_SESSIONS;
-  uint64_t now = monotonic(), limit = now + (uint64_t)(opts.connect * 1e9),
+  uint64_t now = sim_monotonic(), limit = now + (uint64_t)(opts.connect * 1e9),
            deadline, due;
   uint64_t duration = (uint64_t)(opts.duration * 1e9);
   size_t i, alive, ready, outstanding, begun = 0;
@@ -207,7 +189,7 @@ static void run(link_state *links) {
     begin_client(&links[begun], now);
   }
   for (;;) {
-    now = monotonic();
+    now = sim_monotonic();
     deadline = limit;
     alive = ready = outstanding = 0;
     for (i = 0; i < begun; ++i) {
@@ -250,12 +232,12 @@ static void run(link_state *links) {
     if (load.stop > now && load.stop < deadline) {
       deadline = load.stop;
     }
-    wait_for(deadline, links);
+    wait_for(deadline);
   }
 }
 
 static void finish(link_state *links) {
-  uint64_t now = monotonic();
+  uint64_t now = sim_monotonic();
   ngtcp2_conn_info info;
   size_t i;
 
@@ -397,7 +379,7 @@ int main(int argc, char **argv) {
   epoll_fd = epoll_create1(EPOLL_CLOEXEC);
   if (epoll_fd < 0 ||
       (opts.raw ? sim_raw_load_run(&load, &remote, remote_len, opts.connections,
-                                   (uint64_t)(opts.duration * 1e9))
+                                   (uint64_t)(opts.duration * 1e9), opts.gather)
                 : run_quic()) != 0) {
     fprintf(stderr, "load: %s\n", strerror(errno));
     return 1;

@@ -18,7 +18,7 @@
  * Standard output: a line "rotation N" after each, and one JSON object at the
  * end.
  */
-/* epoll_pwait2(2), memrchr(3) */
+/* memrchr(3) */
 #define _GNU_SOURCE
 
 #include <cjson/cJSON.h>
@@ -32,6 +32,7 @@
 #include <unistd.h>
 
 #include "tests/sim/guests_posix.h"
+#include "tests/sim/wait_posix.h"
 
 #define SECOND UINT64_C(1000000000)
 #define MS UINT64_C(1000000)
@@ -78,13 +79,6 @@ static size_t rotations;
 static uint64_t refused;
 /* From the command to its reply; to the next standby's being published. */
 static sim_histogram reply_times, publish_times;
-
-static uint64_t monotonic(void) {
-  struct timespec ts;
-
-  clock_gettime(CLOCK_MONOTONIC, &ts);
-  return (uint64_t)ts.tv_sec * SECOND + (uint64_t)ts.tv_nsec;
-}
 
 static _Noreturn void fail(const char *what) {
   fprintf(stderr, "rotations: %s\n", what);
@@ -244,7 +238,7 @@ static void receive_control(void) {
   if (end != NULL) {
     *end = '\0';
     control.len = 0;
-    answered(control.reply, monotonic());
+    answered(control.reply, sim_monotonic());
   } else if (control.len == sizeof(control.reply) - 1) {
     fail("the server answers too much");
   }
@@ -285,15 +279,8 @@ static uint64_t direct(uint64_t now) {
 
 static void wait_for(uint64_t deadline) {
   struct epoll_event events[64];
-  struct timespec ts = {0, 0};
-  uint64_t now = monotonic();
-  int n;
+  int n = sim_wait(config.epoll_fd, events, 64, deadline, 0);
 
-  if (deadline > now) {
-    ts.tv_sec = (time_t)((deadline - now) / SECOND);
-    ts.tv_nsec = (long)((deadline - now) % SECOND);
-  }
-  n = epoll_pwait2(config.epoll_fd, events, 64, &ts, NULL);
   for (int i = 0; i < n; ++i) {
     if (events[i].data.ptr == NULL) {
       receive_control();
@@ -304,12 +291,12 @@ static void wait_for(uint64_t deadline) {
 }
 
 static void come_up(void) {
-  const uint64_t limit = monotonic() + config.patience;
-  uint64_t now = monotonic(), due, next;
+  const uint64_t limit = sim_monotonic() + config.patience;
+  uint64_t now = sim_monotonic(), due, next;
 
   ask(HASHES, now);
   while (all == NULL || !guests_are_up(all)) {
-    now = monotonic();
+    now = sim_monotonic();
     if (now >= limit) {
       fail("the sessions do not come up");
     }
@@ -337,11 +324,11 @@ static int is_over(uint64_t now) {
 }
 
 static void run(void) {
-  uint64_t now = monotonic(), due, next;
+  uint64_t now = sim_monotonic(), due, next;
 
   windows.start = now;
   rotate_at = now + (opts.every ? 0 : windows.length);
-  for (; !is_over(now); now = monotonic()) {
+  for (; !is_over(now); now = sim_monotonic()) {
     due = direct(now);
     next = guests_run(all, &known, stop, now);
     if (now < stop && sim_windows_at(&windows, now) == NULL) {

@@ -5,7 +5,8 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/random.h>
-#include <time.h>
+
+#include "tests/sim/wait_posix.h"
 
 #define SECOND UINT64_C(1000000000)
 /* Octets of a visitor's stream; of who stays, with each datagram, and how many
@@ -50,14 +51,6 @@ struct guests {
   uint64_t interval;
   guest list[GUESTS_STAY_MAX + GUESTS_VISIT_MAX];
 };
-
-/* The clock of what comes: of one batch, not all at once. */
-static uint64_t monotonic(void) {
-  struct timespec ts;
-
-  clock_gettime(CLOCK_MONOTONIC, &ts);
-  return (uint64_t)ts.tv_sec * SECOND + (uint64_t)ts.tv_nsec;
-}
 
 /* --- what comes ----------------------------------------------------------- */
 
@@ -112,7 +105,7 @@ static void served(guest *g) {
   ++counts->served;
   counts->by_second +=
       certificate != NULL && memcmp(certificate, g->second, 32) == 0;
-  sim_histogram_add(&counts->visit, monotonic() - g->due);
+  sim_histogram_add(&counts->visit, sim_monotonic() - g->due);
   sim_client_close(g->client, SIM_H3_NO_ERROR, NULL);
 }
 
@@ -145,7 +138,7 @@ static void on_datagram(sim_client *client, int64_t session,
                         const uint8_t *data, size_t len, void *user) {
   guests *all = ((guest *)user)->all;
   uint8_t want[GUESTS_DATAGRAM_MAX];
-  uint64_t due = 0, now = monotonic();
+  uint64_t due = 0, now = sim_monotonic();
   sim_window *w;
 
   (void)client, (void)session;
@@ -425,7 +418,7 @@ void guests_receive(guests *all, void *tag) {
     return;
   }
   do {
-    uint64_t now = monotonic();
+    uint64_t now = sim_monotonic();
 
     sim_socket_receive(&g->sock, arrivals);
     for (size_t i = 0; i < arrivals->count; ++i) {

@@ -31,6 +31,9 @@ static _Noreturn void usage(const char *problem) {
       "  --in-flight N     octets of a stream, or datagrams of a connection,\n"
       "                    at a time (1048576, 32)\n"
       "  --rate R          datagrams a second in all (0: closed loop)\n"
+      "  --gather US       microseconds in which what comes gathers, before "
+      "it\n"
+      "                    is looked at (0)\n"
       "  --duration S      seconds (5)\n"
       "  --connect S       seconds to wait for the connections (10)\n"
       "  --alpn NAME       h3 (WebTransport) or echo (raw QUIC)\n",
@@ -125,6 +128,7 @@ void sim_load_options_parse(sim_load_options *opts, sim_load_config *config,
       {"size", required_argument, NULL, 'b'},
       {"in-flight", required_argument, NULL, 'w'},
       {"rate", required_argument, NULL, 'r'},
+      {"gather", required_argument, NULL, 'g'},
       {"duration", required_argument, NULL, 'd'},
       {"connect", required_argument, NULL, 'C'},
       {"help", no_argument, NULL, '?'},
@@ -168,6 +172,9 @@ void sim_load_options_parse(sim_load_options *opts, sim_load_config *config,
       break;
     case 'r':
       opts->rate = number(optarg, 0, 1e8);
+      break;
+    case 'g':
+      opts->gather = (uint64_t)(number(optarg, 0, 1e6) * 1e3);
       break;
     case 'd':
       opts->duration = number(optarg, 0.01, 3600);

@@ -24,6 +24,8 @@ typedef struct sim_load_options {
   double connect;
   /* Datagrams a second over all connections; 0: closed loop. */
   double rate;
+  /* Nanoseconds, as sim_wait() takes it. */
+  uint64_t gather;
   /* 1: plain UDP, no QUIC. */
   int raw;
 } sim_load_options;

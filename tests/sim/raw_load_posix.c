@@ -1,24 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* epoll_pwait2(2) */
-#define _GNU_SOURCE
-
 #include "tests/sim/raw_load_posix.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "tests/sim/wait_posix.h"
 
 static sim_batch batch;
 static sim_arrivals arrivals;
-
-static uint64_t monotonic(void) {
-  struct timespec ts;
-
-  clock_gettime(CLOCK_MONOTONIC, &ts);
-  return (uint64_t)ts.tv_sec * UINT64_C(1000000000) + (uint64_t)ts.tv_nsec;
-}
 
 #define SECOND UINT64_C(1000000000)
 #define RING 65536
@@ -37,7 +28,7 @@ static void raw_receive(sim_load *load, raw_link *link) {
 
   do {
     sim_socket_receive(&link->sock, &arrivals);
-    now = monotonic();
+    now = sim_monotonic();
     for (i = 0; i < arrivals.count; ++i) {
       memcpy(&number, arrivals.data[i], sizeof(number));
       if (arrivals.len[i] != load->config.size || number >= link->next) {
@@ -116,12 +107,11 @@ static uint64_t raw_send(sim_load *load, raw_link *link, uint64_t now) {
 
 int sim_raw_load_run(sim_load *load, const sim_address *remote,
                      socklen_t remote_len, size_t connections,
-                     uint64_t duration) {
+                     uint64_t duration, uint64_t gather) {
   raw_link *links = calloc(connections, sizeof(*links));
   struct epoll_event events[64], event = {.events = EPOLLIN};
-  uint64_t now = monotonic(), deadline, due;
+  uint64_t now = sim_monotonic(), deadline, due;
   size_t i, outstanding;
-  struct timespec ts;
   int n, epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 
   if (links == NULL || epoll_fd < 0) {
@@ -141,7 +131,7 @@ int sim_raw_load_run(sim_load *load, const sim_address *remote,
     }
   }
   for (;;) {
-    now = monotonic();
+    now = sim_monotonic();
     deadline = load->stop + SECOND;
     outstanding = 0;
     for (i = 0; i < connections; ++i) {
@@ -152,11 +142,7 @@ int sim_raw_load_run(sim_load *load, const sim_address *remote,
     if (now >= load->stop && (outstanding == 0 || now >= load->stop + SECOND)) {
       break;
     }
-    now = monotonic();
-    deadline = deadline > now ? deadline - now : 0;
-    ts.tv_sec = (time_t)(deadline / SECOND);
-    ts.tv_nsec = (long)(deadline % SECOND);
-    n = epoll_pwait2(epoll_fd, events, 64, &ts, NULL);
+    n = sim_wait(epoll_fd, events, 64, deadline, gather);
     while (n-- > 0) {
       raw_receive(load, events[n].data.ptr);
     }

@@ -12,11 +12,12 @@
 
 /*
  * Runs |connections| sockets against |remote| for |duration| nanoseconds and
- * fills the datagram counts of |load|.  Returns at most a second after that:
+ * fills the datagram counts of |load|; it looks at what comes as sim_wait()
+ * does.  Returns at most a second after that:
  * 0, or -1 with errno if there is no memory or no socket.
  */
 int sim_raw_load_run(sim_load *load, const sim_address *remote,
                      socklen_t remote_len, size_t connections,
-                     uint64_t duration);
+                     uint64_t duration, uint64_t gather);
 
 #endif
