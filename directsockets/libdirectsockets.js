@@ -256,7 +256,7 @@ addToLibrary({
       return new Promise((answer) => {
         DS.waiting = answer;
         if (turn) {
-          DS.resume();
+          DS.resumeSoon(DS.areBacklogged());
         } else if (timeout > 0) {
           DS.deadline = performance.now() + timeout;
           DS.arm();
@@ -293,14 +293,18 @@ addToLibrary({
         ((tail - s.turnTail) >>> 0) < DS.TURN;
     },
 
-    /** When the wait is over, though nothing came. */
-    due() {
+    areBacklogged() {
       for (const s of DS.sockets.values()) {
         if (DS.isBacklogged(s)) {
-          return DS.deadline + DS.HELD_MS;
+          return true;
         }
       }
-      return DS.deadline;
+      return false;
+    },
+
+    /** When the wait is over, though nothing came. */
+    due() {
+      return DS.deadline + (DS.areBacklogged() ? DS.HELD_MS : 0);
     },
 
     /** Something has left `s`: what waited for that goes on. */
@@ -336,7 +340,7 @@ addToLibrary({
 
     wake() {
       DS.woken = true;
-      DS.resumeSoon([...DS.sockets.values()].some(DS.isBacklogged));
+      DS.resumeSoon(DS.areBacklogged());
     },
 
     arm() {
