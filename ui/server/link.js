@@ -15,6 +15,9 @@ import { Replies } from './replies.js';
    came has had its turn.  A pipe takes some ten from one chunk to the next. */
 const QUIET = 24;
 
+/* For microtasks that cost less than those of queueMicrotask(). */
+const NOW = Promise.resolve();
+
 /* A batch that is this long does not wait for more. */
 const LARGE = 64 * 1024;
 
@@ -122,7 +125,7 @@ export class Link {
     this.#gathering = true;
     this.#quiet = 0;
     this.#seen = -1;
-    queueMicrotask(this.#gather);
+    NOW.then(this.#gather);
   }
 
   #gather = () => {
@@ -131,7 +134,7 @@ export class Link {
       this.#quiet = 0;
     }
     if (++this.#quiet < QUIET) {
-      queueMicrotask(this.#gather);
+      NOW.then(this.#gather);
       return;
     }
     this.#gathering = false;

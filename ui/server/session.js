@@ -168,7 +168,7 @@ class Datagrams {
   came(octets) {
     const controller = this.#controller;
     if (!controller) return;
-    const copy = octets.slice();
+    const copy = new Uint8Array(octets);
     if (this.#came.length === 0 && /** @type {number} */ (controller.desiredSize) > 0) {
       controller.enqueue(copy);
       return;
