@@ -196,6 +196,14 @@ export async function control(settings) {
   return row;
 }
 
+/** @param {number[]} values */
+function medianOf(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  if (sorted.length === 0) return NaN;
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
 /**
  * @param {Row} row
  * @param {string} name
@@ -203,16 +211,30 @@ export async function control(settings) {
  * @returns {number} the median of the rounds
  */
 function median(row, name, value) {
-  const sorted = (row.runs[name] ?? []).map(value).sort((a, b) => a - b);
-  if (sorted.length === 0) return NaN;
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+  return medianOf((row.runs[name] ?? []).map(value));
+}
+
+/**
+ * What |name| reaches of |bare|: each round for itself, as the machine is not
+ * as fast in all of them.
+ * @param {Row} row
+ * @param {string} name
+ * @param {string} bare
+ * @param {(result: Result) => number} value
+ */
+function ofBare(row, name, bare, value) {
+  const ceilings = (row.runs[bare] ?? []).map(value);
+  return medianOf((row.runs[name] ?? []).flatMap((result, i) =>
+    (ceilings[i] > 0 ? [value(result) / ceilings[i]] : [])));
 }
 
 /** @param {Row} row */
 export function summary(row) {
-  const one = (/** @type {string} */ name) => ({
-    perSecond: median(row, name, (result) => result.per_second),
+  const perSecond = (/** @type {Result} */ result) => result.per_second;
+  const megabytes = (/** @type {Result} */ result) => result.megabytes_per_second;
+  const one = (/** @type {string} */ name, bare = '') => ({
+    perSecond: median(row, name, perSecond),
+    ofBare: bare ? ofBare(row, name, bare, perSecond) : 1,
     loss: median(row, name, (result) => result.loss),
     p50: median(row, name, (result) => result.rtt_us.p50),
     p99: median(row, name, (result) => result.rtt_us.p99),
@@ -220,16 +242,18 @@ export function summary(row) {
   return {
     handshakes: median(row, 'handshakes', (result) => result.per_second),
     handshakeP50: median(row, 'handshakes', (result) => result.latency_us.p50),
-    megabytes: median(row, 'stream', (result) => result.megabytes_per_second),
-    scriptDatagrams: one('scriptDatagrams'),
-    floodMegabytes: median(row, 'flood', (result) => result.megabytes_per_second),
-    downloadMegabytes: median(row, 'download', (result) => result.megabytes_per_second),
-    scriptDownloadMegabytes: median(row, 'scriptDownload', (result) => result.megabytes_per_second),
+    megabytes: median(row, 'stream', megabytes),
+    scriptDatagrams: one('scriptDatagrams', 'bare'),
+    floodMegabytes: median(row, 'flood', megabytes),
+    downloadMegabytes: median(row, 'download', megabytes),
+    downloadOfBare: ofBare(row, 'download', 'flood', megabytes),
+    scriptDownloadMegabytes: median(row, 'scriptDownload', megabytes),
+    scriptDownloadOfBare: ofBare(row, 'scriptDownload', 'flood', megabytes),
     bare: one('bare'),
-    datagrams: one('datagrams'),
+    datagrams: one('datagrams', 'bare'),
     bareSmall: one('bareSmall'),
-    datagramsSmall: one('datagramsSmall'),
-    scriptSmall: one('scriptSmall'),
+    datagramsSmall: one('datagramsSmall', 'bareSmall'),
+    scriptSmall: one('scriptSmall', 'bareSmall'),
     bareAtRate: one('bareAtRate'),
     datagramsAtRate: one('datagramsAtRate'),
   };
@@ -259,32 +283,29 @@ export function print(rows, { seconds, rounds, rate }) {
       + 'UDP echo on the same kind of socket' + gathering);
     table(['', 'echoes/s', 'loss', 'p50', 'p99', 'bare/s', 'loss', 'p50', 'p99', 'of bare'],
       sums.map((s) => [s.title, ...columns(s[datagrams]), ...columns(s[bare]),
-        share(s[datagrams].perSecond, s[bare].perSecond)]));
+        share(s[datagrams].ofBare)]));
     if (scripted.length > 0) {
       console.log('The same, echoed by JavaScript through WebTransportServer: on the page of the web app, in\n'
         + 'the appliance\'s thread on Node');
       table(['', 'echoes/s', 'loss', 'p50', 'p99', 'of bare'], scripted.map((s) => [s.title, ...columns(s[script]),
-        share(s[script].perSecond, s[bare].perSecond)]));
+        share(s[script].ofBare)]));
     }
   }
   if (scripted.length > 0) {
     console.log('Download on one stream, beside a bare sender on the same kind of socket (octets of UDP that\n'
       + 'it takes): by the appliance\'s own /source, and by JavaScript');
     table(['', 'bare MB/s', 'MB/s', 'of bare', 'by JavaScript', 'of bare'], scripted.map((s) => [s.title,
-      s.floodMegabytes.toFixed(1), s.downloadMegabytes.toFixed(1), share(s.downloadMegabytes, s.floodMegabytes),
-      s.scriptDownloadMegabytes.toFixed(1), share(s.scriptDownloadMegabytes, s.floodMegabytes)]));
+      s.floodMegabytes.toFixed(1), s.downloadMegabytes.toFixed(1), share(s.downloadOfBare),
+      s.scriptDownloadMegabytes.toFixed(1), share(s.scriptDownloadOfBare)]));
   }
   console.log(`Datagrams at a steady ${whole(rate)} a second; the time counts from when each was due`);
   table(['', 'echoes/s', 'loss', 'p50', 'p99', 'bare/s', 'loss', 'p50', 'p99'],
     sums.map((s) => [s.title, ...columns(s.datagramsAtRate), ...columns(s.bareAtRate)]));
 }
 
-/**
- * @param {number} n
- * @param {number} all
- */
-function share(n, all) {
-  return all > 0 ? percent(n / all) : '-';
+/** @param {number} ratio */
+function share(ratio) {
+  return Number.isNaN(ratio) ? '-' : percent(ratio);
 }
 
 /** @param {{perSecond: number, loss: number, p50: number, p99: number}} of */
