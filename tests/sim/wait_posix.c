@@ -22,15 +22,14 @@ static struct timespec timespec_of(uint64_t nanoseconds) {
 
 int sim_wait(int epoll_fd, struct epoll_event *events, int max,
              uint64_t deadline, uint64_t gather) {
-  uint64_t now = sim_monotonic();
-  uint64_t left = deadline > now ? deadline - now : 0;
-  uint64_t rest = gather < left ? gather : left;
-  struct timespec ts = timespec_of(rest);
+  struct timespec ts = timespec_of(gather);
+  uint64_t now;
 
-  if (rest > 0) {
+  if (gather > 0) {
     /* A signal only makes it shorter. */
     (void)nanosleep(&ts, NULL);
   }
-  ts = timespec_of(left - rest);
+  now = sim_monotonic();
+  ts = timespec_of(deadline > now ? deadline - now : 0);
   return epoll_pwait2(epoll_fd, events, max, &ts, NULL);
 }

@@ -11,9 +11,9 @@ uint64_t sim_monotonic(void);
 
 /*
  * Waits until one of the sockets of |epoll_fd| has something, or |deadline| is
- * there, in nanoseconds of sim_monotonic().  It looks after |gather|
- * nanoseconds only, if it can wait so long: what comes meanwhile is taken up at
- * once.  Returns how many of |events| are filled, or -1 with errno.
+ * there, in nanoseconds of sim_monotonic(); but |gather| nanoseconds at least:
+ * what comes meanwhile is taken up at once.  Returns how many of |events| are
+ * filled, or -1 with errno.
  */
 int sim_wait(int epoll_fd, struct epoll_event *events, int max,
              uint64_t deadline, uint64_t gather);
