@@ -50,7 +50,7 @@
 // where things wait.  While more than DS.BACKLOG datagrams are in it, an answer
 // to what comes could only be put behind them.  So nothing ends the wait then
 // (but room in a ring that was full) until DS.TURN have left: the program takes
-// up eight datagrams at once rather than one or two, which costs it, warm as
+// up a dozen datagrams at once rather than one or two, which costs it, warm as
 // its code then is, half as much for each.  A deadline that is over waits for
 // that too, and mostly needs no timer: QUIC's pacing asks for one of a
 // millisecond with every batch.  So does Module.dsWake(): what JavaScript sends
@@ -153,7 +153,7 @@ addToLibrary({
     WRITES: 4,
     SYNC: 8,
     BACKLOG: 4,
-    TURN: 8,
+    TURN: 12,
     HELD_MS: 20,
     SHUN_MS: 5000,
     FAILURES: 4,
