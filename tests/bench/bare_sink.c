@@ -3,9 +3,10 @@
  * The ceiling for downloads: asks directsockets/bare_echo.c for a flood, and
  * counts what comes; and by the numbers of what comes, what was sent.
  *
- *   bare_sink ADDRESS PORT SECONDS
+ *   bare_sink ADDRESS PORT SECONDS [MICROSECONDS]
  *
- * prints one object of JSON.
+ * prints one object of JSON.  It looks after the microseconds at what came
+ * meanwhile; without them it is woken by each datagram.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -56,12 +57,16 @@ int main(int argc, char **argv) {
   uint64_t begin, end, ask = 0, now, octets = 0, datagrams = 0;
   uint64_t first = 0, last = 0, first_at = 0, last_at = 0;
   static uint8_t buf[65536];
+  struct timespec gather = {0, 0};
   double seconds, sent;
   int fd;
 
-  if (argc != 4 || (seconds = strtod(argv[3], NULL)) <= 0) {
-    fprintf(stderr, "usage: bare_sink ADDRESS PORT SECONDS\n");
+  if (argc < 4 || argc > 5 || (seconds = strtod(argv[3], NULL)) <= 0) {
+    fprintf(stderr, "usage: bare_sink ADDRESS PORT SECONDS [MICROSECONDS]\n");
     return 2;
+  }
+  if (argc == 5) {
+    gather.tv_nsec = 1000 * (long)strtoul(argv[4], NULL, 10);
   }
   fd = open_socket(argv[1], argv[2]);
   if (fd < 0) {
@@ -79,6 +84,7 @@ int main(int argc, char **argv) {
       (void)send(fd, ASK, strlen(ASK), 0);
       ask = now + ASK_AGAIN_MS;
     }
+    (void)nanosleep(&gather, NULL);
     (void)poll(&pfd, 1, ASK_AGAIN_MS);
     while ((n = recv(fd, buf, sizeof(buf), 0)) >= 0) {
       /* The echo of what was asked is none of it. */

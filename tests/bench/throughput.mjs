@@ -16,8 +16,8 @@ import { percent, table, time, whole } from './table.mjs';
  * @property {string} title
  * @property {string[]} server the command that serves
  * @property {string[]} bare the command of the bare echo
- * @property {number} [gather] microseconds in which the load lets gather what
- *     comes back in a closed loop
+ * @property {number} [gather] microseconds in which the client lets gather what
+ *     comes, where the question is how much
  * @property {boolean} [floods] whether that sends without end, if it is asked to
  * @property {string[]} [script] the command of what JavaScript serves
  *
@@ -75,22 +75,22 @@ const DOWNLOAD = ['--path', '/source?streams=0', '--mode', 'download'];
 /**
  * @typedef {object} Load
  * @property {'bare'|'script'} [of]
- * @property {boolean} [closed] whether the next datagram waits for one that comes back
+ * @property {boolean} [gathers] whether it does so
  * @property {boolean} [steady]
  * @property {boolean} [flood]
  * @property {string[]} args
  */
 /** @type {Record<string, Load>} */
 const LOADS = {
-  bare: { of: 'bare', closed: true, args: ['--mode', 'raw', ...CLOSED] },
-  datagrams: { closed: true, args: ['--mode', 'datagrams', ...CLOSED] },
-  scriptDatagrams: { of: 'script', closed: true, args: ['--mode', 'datagrams', ...CLOSED] },
-  bareSmall: { of: 'bare', closed: true, args: ['--mode', 'raw', ...SMALL] },
-  datagramsSmall: { closed: true, args: ['--mode', 'datagrams', ...SMALL] },
-  scriptSmall: { of: 'script', closed: true, args: ['--mode', 'datagrams', ...SMALL] },
+  bare: { of: 'bare', gathers: true, args: ['--mode', 'raw', ...CLOSED] },
+  datagrams: { gathers: true, args: ['--mode', 'datagrams', ...CLOSED] },
+  scriptDatagrams: { of: 'script', gathers: true, args: ['--mode', 'datagrams', ...CLOSED] },
+  bareSmall: { of: 'bare', gathers: true, args: ['--mode', 'raw', ...SMALL] },
+  datagramsSmall: { gathers: true, args: ['--mode', 'datagrams', ...SMALL] },
+  scriptSmall: { of: 'script', gathers: true, args: ['--mode', 'datagrams', ...SMALL] },
   flood: { of: 'bare', flood: true, args: [] },
-  download: { args: DOWNLOAD },
-  scriptDownload: { of: 'script', args: DOWNLOAD },
+  download: { gathers: true, args: DOWNLOAD },
+  scriptDownload: { of: 'script', gathers: true, args: DOWNLOAD },
   bareAtRate: { of: 'bare', steady: true, args: ['--mode', 'raw', ...OPEN] },
   datagramsAtRate: { steady: true, args: ['--mode', 'datagrams', ...OPEN] },
   handshakes: { args: ['--mode', 'handshakes', '--connections', '4'] },
@@ -112,11 +112,11 @@ const WARM_UP = 1;
  */
 async function load(name, program, { seconds, rate, gather = 0 }, more = []) {
   const hash = program.hash ? ['--hash', program.hash] : [];
-  const { closed, steady, flood, args } = LOADS[name];
+  const { gathers, steady, flood, args } = LOADS[name];
   const { hostname, port } = new URL(program.url);
-  const command = flood ? ['build/native/bare_sink', hostname, port, String(seconds)]
+  const command = flood ? ['build/native/bare_sink', hostname, port, String(seconds), String(gather)]
     : ['build/native/load', program.url, ...hash, ...args,
-      ...(steady ? ['--rate', String(rate)] : []), ...(closed ? ['--gather', String(gather)] : []),
+      ...(steady ? ['--rate', String(rate)] : []), ...(gathers ? ['--gather', String(gather)] : []),
       '--duration', String(seconds), ...more];
   const { lines } = await run(command, (seconds + 15) * 1000);
   const result = JSON.parse(lines[lines.length - 1]);
@@ -275,12 +275,14 @@ export function print(rows, { seconds, rounds, rate }) {
   table(['', 'handshakes/s', 'p50', 'stream MB/s'], sums.map((s) => [
     s.title, whole(s.handshakes), time(s.handshakeP50), s.megabytes.toFixed(1)]));
   const scripted = sums.filter((s) => s.scriptDatagrams.perSecond >= 0);
-  const gathers = TARGETS.filter(({ title, gather }) => gather && rows.some((row) => row.title === title));
-  const gathering = gathers.map(({ title, gather }) =>
-    `; for the ${title} the client looks at what\ncame each ${time(/** @type {number} */ (gather))}`).join('');
+  for (const { title, gather } of TARGETS) {
+    if (!gather || !rows.some((row) => row.title === title)) continue;
+    console.log(`In what follows, except at a steady rate, the client of the ${title} looks at what\n`
+      + `came each ${time(gather)}.\n`);
+  }
   for (const { size, bare, datagrams, script } of SIZES) {
     console.log(`Datagrams of ${size} octets echoed, 32 in flight: through WebTransport, and by a bare\n`
-      + 'UDP echo on the same kind of socket' + gathering);
+      + 'UDP echo on the same kind of socket');
     table(['', 'echoes/s', 'loss', 'p50', 'p99', 'bare/s', 'loss', 'p50', 'p99', 'of bare'],
       sums.map((s) => [s.title, ...columns(s[datagrams]), ...columns(s[bare]),
         share(s[datagrams].ofBare)]));
