@@ -31,9 +31,7 @@ static _Noreturn void usage(const char *problem) {
       "  --in-flight N     octets of a stream, or datagrams of a connection,\n"
       "                    at a time (1048576, 32)\n"
       "  --rate R          datagrams a second in all (0: closed loop)\n"
-      "  --gather US       microseconds in which what comes gathers, before "
-      "it\n"
-      "                    is looked at (0)\n"
+      "  --gather US       microseconds in which what comes gathers (0)\n"
       "  --duration S      seconds (5)\n"
       "  --connect S       seconds to wait for the connections (10)\n"
       "  --alpn NAME       h3 (WebTransport) or echo (raw QUIC)\n",
