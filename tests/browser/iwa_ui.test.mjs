@@ -66,12 +66,13 @@ async function pasted(page) {
 }
 
 /**
- * Reads the QR code off a picture of an element.
+ * Reads the QR code off a picture of an element.  A picture that it cannot be
+ * read off stays in build/artifacts/app.
  * @param {Page} page
  * @param {import('playwright-core').Locator} element
  */
 async function readCode(page, element) {
-  const png = (await element.screenshot()).toString('base64');
+  const picture = await element.screenshot();
   const { width, height, pixels } = await page.evaluate(async (png) => {
     const octets = Uint8Array.from(atob(png), (c) => c.charCodeAt(0));
     const bitmap = await createImageBitmap(new Blob([octets], { type: 'image/png' }));
@@ -81,9 +82,11 @@ async function readCode(page, element) {
     let text = '';
     for (let i = 0; i < data.length; i += 1 << 14) text += String.fromCharCode(...data.subarray(i, i + (1 << 14)));
     return { width: bitmap.width, height: bitmap.height, pixels: btoa(text) };
-  }, png);
+  }, picture.toString('base64'));
   const decode = /** @type {typeof import('jsqr').default} */ (/** @type {any} */ (jsqr).default ?? jsqr);
-  return decode(new Uint8ClampedArray(Buffer.from(pixels, 'base64')), width, height)?.data;
+  const code = decode(new Uint8ClampedArray(Buffer.from(pixels, 'base64')), width, height);
+  if (!code) writeFileSync(join(ARTIFACTS, 'unread-code.png'), picture);
+  return code?.data;
 }
 
 /**

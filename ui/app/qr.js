@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /** A QR code, as the modules of a picture. */
-import { html, svg } from 'lit';
+import { html, nothing, svg } from 'lit';
 import { guard } from 'lit/directives/guard.js';
 import { encode } from 'uqr';
 import { byId } from './dom.js';
 
 /* Light modules around it: ISO/IEC 18004, 9.1. */
 const QUIET = 4;
+
+/* What there is for the small one: connect.css, .code. */
+const SMALL = 238;
 
 let last = { text: '', size: 0, path: '' };
 
@@ -38,7 +41,7 @@ export function modules(text) {
 export const qrCode = (link) => html`
   <div class="qr">
     <button id="qr" class="code" type="button" aria-label="Show the QR code of the link large" ?disabled=${link === ''}
-      @click=${() => byId('qr-large', HTMLDialogElement).showModal()}>${picture(link)}</button>
+      @click=${() => byId('qr-large', HTMLDialogElement).showModal()}>${picture(link, SMALL)}</button>
     <p class="hint" aria-hidden="true">${link === '' ? '' : 'Press to enlarge'}</p>
     <dialog id="qr-large" class="large" aria-labelledby="qr-title" @click=${close}>
       <h2 id="qr-title">Scan to get the link</h2>
@@ -47,11 +50,17 @@ export const qrCode = (link) => html`
     </dialog>
   </div>`;
 
-/** @param {string} link */
-const picture = (link) => guard([link], () => {
+/**
+ * @param {string} link
+ * @param {number} [room] in pixels; each module gets as many whole ones as there
+ *     are: of few, one more or less here and there keeps scanners from reading it
+ */
+const picture = (link, room) => guard([link], () => {
   if (link === '') return html`<span class="no-code" aria-hidden="true"></span>`;
   const { size, path } = modules(link);
-  return html`<svg viewBox="0 0 ${size} ${size}" role="img" aria-label="QR code of the link" shape-rendering="crispEdges">
+  const side = room === undefined ? '100%' : size * Math.max(1, Math.floor(room / size));
+  return html`<svg viewBox="0 0 ${size} ${size}" width=${side} height=${room === undefined ? nothing : side}
+    role="img" aria-label="QR code of the link" shape-rendering="crispEdges">
     ${svg`<rect width="100%" height="100%" fill="#fff"/><path d=${path} fill="#000"/>`}</svg>`;
 });
 
