@@ -31,6 +31,8 @@ const draw = perFrame(() => drawPage(model));
 model.addEventListener('change', draw);
 // What the person waits for comes with the next frame, not the one after.
 model.addEventListener('ready', () => drawPage(model));
+// Before the field gets the focus: what is read out then is why.
+model.addEventListener('wrong', () => drawPage(model));
 model.addEventListener('stopped', unask);
 model.addEventListener('export', () => openBackup('export'));
 document.addEventListener('visibilitychange', () => {

@@ -173,7 +173,7 @@ export class Model extends EventTarget {
     const { options, errors } = parseFields(this.fields);
     const wrong = /** @type {keyof Fields|undefined} */ (Object.keys(errors)[0]);
     if (wrong) {
-      this.changed();
+      this.dispatchEvent(new Event('wrong'));
       return wrong;
     }
     saveSettings(this.#storage, this.fields);
