@@ -10,25 +10,19 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "tests/sim/wait_posix.h"
+
 #define ASK "flood"
-#define ASK_AGAIN_MS 100
+#define SECOND UINT64_C(1000000000)
+#define ASK_AGAIN (SECOND / 10)
 #define RECEIVE_BUFFER (8 * 1024 * 1024)
-
-static uint64_t now_ms(void) {
-  struct timespec ts;
-
-  clock_gettime(CLOCK_MONOTONIC, &ts);
-  return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
 
 static int open_socket(const char *address, const char *port) {
   struct sockaddr_in remote = {.sin_family = AF_INET};
@@ -54,43 +48,43 @@ static int open_socket(const char *address, const char *port) {
 }
 
 int main(int argc, char **argv) {
-  uint64_t begin, end, ask = 0, now, octets = 0, datagrams = 0;
+  uint64_t end, ask = 0, now, octets = 0, datagrams = 0;
   uint64_t first = 0, last = 0, first_at = 0, last_at = 0;
   static uint8_t buf[65536];
-  struct timespec gather = {0, 0};
+  struct epoll_event event = {.events = EPOLLIN};
+  uint64_t gather = 0;
   double seconds, sent;
-  int fd;
+  int fd, epoll_fd;
 
   if (argc < 4 || argc > 5 || (seconds = strtod(argv[3], NULL)) <= 0) {
     fprintf(stderr, "usage: bare_sink ADDRESS PORT SECONDS [MICROSECONDS]\n");
     return 2;
   }
   if (argc == 5) {
-    gather.tv_nsec = 1000 * (long)strtoul(argv[4], NULL, 10);
+    gather = 1000 * strtoull(argv[4], NULL, 10);
   }
   fd = open_socket(argv[1], argv[2]);
-  if (fd < 0) {
+  epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+  if (fd < 0 || epoll_fd < 0 ||
+      epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
     perror("bare_sink");
     return 1;
   }
-  begin = now_ms();
-  end = begin + (uint64_t)(seconds * 1000);
-  while ((now = now_ms()) < end) {
-    struct pollfd pfd = {.fd = fd, .events = POLLIN};
+  end = sim_monotonic() + (uint64_t)(seconds * (double)SECOND);
+  while ((now = sim_monotonic()) < end) {
     ssize_t n;
 
     if (now >= ask) {
       /* If it is lost, the next is not. */
       (void)send(fd, ASK, strlen(ASK), 0);
-      ask = now + ASK_AGAIN_MS;
+      ask = now + ASK_AGAIN;
     }
-    (void)nanosleep(&gather, NULL);
-    (void)poll(&pfd, 1, ASK_AGAIN_MS);
+    (void)sim_wait(epoll_fd, &event, 1, now + ASK_AGAIN, gather);
     while ((n = recv(fd, buf, sizeof(buf), 0)) >= 0) {
       /* The echo of what was asked is none of it. */
       if ((size_t)n > strlen(ASK) && (size_t)n >= sizeof(last)) {
         memcpy(&last, buf, sizeof(last));
-        last_at = now_ms();
+        last_at = sim_monotonic();
         if (datagrams == 0) {
           first = last;
           first_at = last_at;
@@ -100,10 +94,11 @@ int main(int argc, char **argv) {
       }
     }
   }
+  close(epoll_fd);
   close(fd);
-  sent = last_at > first_at
-             ? (double)(last - first) / (double)(last_at - first_at) * 1000
-             : 0;
+  sent = last_at > first_at ? (double)(last - first) /
+                                  (double)(last_at - first_at) * (double)SECOND
+                            : 0;
   printf("{\"mode\":\"flood\",\"served\":%s,\"wrong\":0,\"seconds\":%.3f,"
          "\"octets\":%llu,\"datagrams\":%llu,\"sent_per_second\":%.1f,"
          "\"arrived_megabytes_per_second\":%.2f,"
