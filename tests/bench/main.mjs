@@ -17,9 +17,9 @@
  *
  * Figures depend on the machine and on what else it does; ratios within one
  * run are what may be compared.  All of them take turns, and each figure is
- * the median of the rounds, what is "of bare" that of their ratios.  The last row
- * has no server at all:
- * what it shows is what the load generator makes up by itself.
+ * the median of the rounds, what is "of bare" that of their ratios.  The last
+ * row has no server at all: what it shows is what the load generator makes up
+ * by itself.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, totalmem } from 'node:os';

@@ -75,7 +75,8 @@ const DOWNLOAD = ['--path', '/source?streams=0', '--mode', 'download'];
 /**
  * @typedef {object} Load
  * @property {'bare'|'script'} [of]
- * @property {boolean} [gathers] whether it does so
+ * @property {boolean} [gathers] whether the client lets gather what comes, if
+ *     the target has it so
  * @property {boolean} [steady]
  * @property {boolean} [flood]
  * @property {string[]} args
@@ -88,7 +89,7 @@ const LOADS = {
   bareSmall: { of: 'bare', gathers: true, args: ['--mode', 'raw', ...SMALL] },
   datagramsSmall: { gathers: true, args: ['--mode', 'datagrams', ...SMALL] },
   scriptSmall: { of: 'script', gathers: true, args: ['--mode', 'datagrams', ...SMALL] },
-  flood: { of: 'bare', flood: true, args: [] },
+  flood: { of: 'bare', flood: true, gathers: true, args: [] },
   download: { gathers: true, args: DOWNLOAD },
   scriptDownload: { of: 'script', gathers: true, args: DOWNLOAD },
   bareAtRate: { of: 'bare', steady: true, args: ['--mode', 'raw', ...OPEN] },
@@ -114,10 +115,10 @@ async function load(name, program, { seconds, rate, gather = 0 }, more = []) {
   const hash = program.hash ? ['--hash', program.hash] : [];
   const { gathers, steady, flood, args } = LOADS[name];
   const { hostname, port } = new URL(program.url);
-  const command = flood ? ['build/native/bare_sink', hostname, port, String(seconds), String(gather)]
+  const wait = String(gathers ? gather : 0);
+  const command = flood ? ['build/native/bare_sink', hostname, port, String(seconds), wait]
     : ['build/native/load', program.url, ...hash, ...args,
-      ...(steady ? ['--rate', String(rate)] : []), ...(gathers ? ['--gather', String(gather)] : []),
-      '--duration', String(seconds), ...more];
+      ...(steady ? ['--rate', String(rate)] : []), '--gather', wait, '--duration', String(seconds), ...more];
   const { lines } = await run(command, (seconds + 15) * 1000);
   const result = JSON.parse(lines[lines.length - 1]);
   if (result.wrong > 0) throw new Error(`${command.join(' ')}: what came back is not what was sent`);
@@ -232,15 +233,15 @@ function ofBare(row, name, bare, value) {
 export function summary(row) {
   const perSecond = (/** @type {Result} */ result) => result.per_second;
   const megabytes = (/** @type {Result} */ result) => result.megabytes_per_second;
-  const one = (/** @type {string} */ name, bare = '') => ({
+  const one = (/** @type {string} */ name, bare = name) => ({
     perSecond: median(row, name, perSecond),
-    ofBare: bare ? ofBare(row, name, bare, perSecond) : 1,
+    ofBare: ofBare(row, name, bare, perSecond),
     loss: median(row, name, (result) => result.loss),
     p50: median(row, name, (result) => result.rtt_us.p50),
     p99: median(row, name, (result) => result.rtt_us.p99),
   });
   return {
-    handshakes: median(row, 'handshakes', (result) => result.per_second),
+    handshakes: median(row, 'handshakes', perSecond),
     handshakeP50: median(row, 'handshakes', (result) => result.latency_us.p50),
     megabytes: median(row, 'stream', megabytes),
     scriptDatagrams: one('scriptDatagrams', 'bare'),
@@ -255,7 +256,7 @@ export function summary(row) {
     datagramsSmall: one('datagramsSmall', 'bareSmall'),
     scriptSmall: one('scriptSmall', 'bareSmall'),
     bareAtRate: one('bareAtRate'),
-    datagramsAtRate: one('datagramsAtRate'),
+    datagramsAtRate: one('datagramsAtRate', 'bareAtRate'),
   };
 }
 
