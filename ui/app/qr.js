@@ -58,9 +58,9 @@ export const qrCode = (link) => html`
 const picture = (link, room) => guard([link], () => {
   if (link === '') return html`<span class="no-code" aria-hidden="true"></span>`;
   const { size, path } = modules(link);
-  const side = room === undefined ? '100%' : size * Math.max(1, Math.floor(room / size));
-  return html`<svg viewBox="0 0 ${size} ${size}" width=${side} height=${room === undefined ? nothing : side}
-    role="img" aria-label="QR code of the link" shape-rendering="crispEdges">
+  const side = room === undefined ? nothing : size * Math.max(1, Math.floor(room / size));
+  return html`<svg viewBox="0 0 ${size} ${size}" width=${side} height=${side} role="img"
+    aria-label="QR code of the link" shape-rendering="crispEdges">
     ${svg`<rect width="100%" height="100%" fill="#fff"/><path d=${path} fill="#000"/>`}</svg>`;
 });
 
