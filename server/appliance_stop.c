@@ -15,14 +15,23 @@ void appliance_shutdown(appliance *a, const appliance_time *now) {
   appliance_set_time(a, now);
   a->phase = APPLIANCE_STOPPED;
   a->stop_deadline = UINT64_MAX;
+  h3_service_shutdown(&a->h3, now->mono);
   quic_endpoint_shutdown(a->endpoint, now->mono);
+}
+
+/* Whether somebody connects, or has not yet read how its session ended.  Who
+   connects is refused, and not cut off: CONNECTION_CLOSE between SETTINGS and
+   the answer to CONNECT can end Chromium's (156) whole network service. */
+static int is_busy(const appliance *a) {
+  return h3_service_is_busy(&a->h3) ||
+         quic_endpoint_handshakes(a->endpoint) > 0;
 }
 
 /* Ends the sessions; who knows of CLOSE learns that it was meant so. */
 static void close_sessions(appliance *a) {
-  h3_service_close_sessions(&a->h3, 0, "the server stops");
+  h3_service_stop(&a->h3, 0, "the server stops");
   /* Of those that were closed a moment ago, too. */
-  if (!h3_service_has_requests(&a->h3)) {
+  if (!is_busy(a)) {
     appliance_shutdown(a, &a->now);
     return;
   }
@@ -66,8 +75,7 @@ void appliance_tend_stop(appliance *a) {
       (a->now.mono >= a->stop_deadline || h3_service_sessions(&a->h3) == 0)) {
     close_sessions(a);
   } else if (a->phase == APPLIANCE_CLOSING &&
-             (a->now.mono >= a->stop_deadline ||
-              !h3_service_has_requests(&a->h3))) {
+             (a->now.mono >= a->stop_deadline || !is_busy(a))) {
     appliance_shutdown(a, &a->now);
   }
 }

@@ -90,6 +90,70 @@ static void test_out_of_patience(void **state) {
   check_world_end(world);
 }
 
+/* Takes what comes from the client at the address |user|. */
+static int mute(sim_network *network, const sim_packet *packet, void *user) {
+  (void)network;
+  return packet->to_server &&
+         udp_address_eq(packet->client, (const udp_address *)user);
+}
+
+/* Who ends its side is not kept for those who do not. */
+static void test_each_by_itself(void **state) {
+  sim_world *world = draining_world(99, 0);
+  int64_t one, two;
+  sim_peer *a = come(world, &one), *b = come(world, &two);
+  udp_address silent = *sim_network_address(world->network, b->client);
+
+  (void)state;
+  sim_network_set_filter(world->network, mute, &silent);
+  stop(world);
+  RUN_UNTIL(world, sim_is_closed, a, 0);
+  assert_false(appliance_is_stopping(world->appliance));
+  assert_false(a->end.local);
+  assert_int_equal(a->end.by, SIM_CLOSED_TRANSPORT);
+  assert_int_equal(a->end.error_code, NGTCP2_NO_ERROR);
+  assert_string_equal(sim_peer_find_session(a, one)->reason,
+                      "the server stops");
+  RUN_UNTIL(world, sim_is_closed, b, 0);
+  assert_true(appliance_is_stopping(world->appliance));
+  assert_string_equal(sim_peer_find_session(b, two)->reason,
+                      "the server stops");
+  check_world_end(world);
+}
+
+/* Who connects is refused, and closed only when it has read that; or when it
+   does not ask. */
+static void test_who_connects(void **state) {
+  sim_world *world = draining_world(100, 0);
+  const sim_request request = {.authority = "localhost:4433",
+                               .path = "/echo",
+                               .origin = "https://example.org"};
+  sim_peer *asks = sim_world_connect(world, "h3");
+  sim_peer *idles = sim_world_connect(world, "h3");
+  int64_t session;
+
+  (void)state;
+  assert_non_null(asks);
+  assert_non_null(idles);
+  stop(world);
+  assert_false(appliance_is_stopping(world->appliance));
+  assert_int_equal(sim_client_session_open(asks->client, &request, &session),
+                   0);
+  RUN_UNTIL(world, sim_is_stream_ended, asks, session);
+  assert_int_equal(sim_peer_find_stream(asks, session)->reset_code,
+                   SIM_H3_REQUEST_REJECTED);
+  assert_false(asks->closed);
+  RUN_UNTIL(world, sim_is_closed, idles, 0);
+  RUN_UNTIL(world, sim_is_closed, asks, 0);
+  assert_int_equal(idles->end.by, SIM_CLOSED_APPLICATION);
+  assert_int_equal(idles->end.error_code, SIM_H3_NO_ERROR);
+  assert_int_equal(asks->end.by, SIM_CLOSED_TRANSPORT);
+  assert_int_equal(asks->end.error_code, NGTCP2_NO_ERROR);
+  assert_true(appliance_is_stopping(world->appliance));
+  assert_int_equal(world->sessions_opened, 0);
+  check_world_end(world);
+}
+
 static void test_nobody_is_there(void **state) {
   sim_world *world = draining_world(98, 1000);
 
@@ -104,6 +168,8 @@ int main(void) {
       cmocka_unit_test(test_drain),
       cmocka_unit_test(test_drain_runs_out),
       cmocka_unit_test(test_out_of_patience),
+      cmocka_unit_test(test_each_by_itself),
+      cmocka_unit_test(test_who_connects),
       cmocka_unit_test(test_nobody_is_there),
   };
 

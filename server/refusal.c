@@ -108,7 +108,10 @@ refusal refusal_decode(const quic_conn_end *end) {
   } else if (alert == ALERT_NO_APPLICATION_PROTOCOL) {
     r.kind = REFUSAL_NO_APPLICATION_PROTOCOL;
   }
-  r.telling = end->error_code != 0 && alert != ALERT_CERTIFICATE_REVOKED;
+  /* CONNECTION_REFUSED: the server stops. */
+  r.telling = end->error_code != NGTCP2_NO_ERROR &&
+              end->error_code != NGTCP2_CONNECTION_REFUSED &&
+              alert != ALERT_CERTIFICATE_REVOKED;
   return r;
 }
 

@@ -99,6 +99,7 @@ static void test_kinds(void **state) {
       {1, NGTCP2_CCERR_TYPE_TRANSPORT, 0, REFUSAL_OTHER, "client", 0, NULL},
       {0, NGTCP2_CCERR_TYPE_TRANSPORT, 0, REFUSAL_OTHER, "server", 0, NULL},
       {0, NGTCP2_CCERR_TYPE_TRANSPORT, 0x12c, REFUSAL_OTHER, "server", 0, NULL},
+      {0, NGTCP2_CCERR_TYPE_TRANSPORT, 2, REFUSAL_OTHER, "server", 0, NULL},
       /* An application's codes are no alerts. */
       {1, NGTCP2_CCERR_TYPE_APPLICATION, 0x12e, REFUSAL_OTHER, "client", 1,
        NULL},

@@ -9,7 +9,7 @@ void h3_conn_drain(h3_conn *h3, uint64_t now) {
     return;
   }
   h3->draining = 1;
-  h3->refuses = now >= h3->service->grace_end;
+  h3->refuses |= now >= h3->service->grace_end;
   h3->goaway_deadline = now + H3_GOAWAY_DELAY;
   /* While there are sessions there is no GOAWAY: Chromium (156) loses its
      whole network service to one that comes while a WebTransport stream of its
@@ -28,6 +28,18 @@ void h3_conn_close_if_drained(h3_conn *h3) {
     h3->goaway_deadline = quic_conn_now(h3->conn) + H3_LINGER;
     quic_conn_wake(h3->conn);
   }
+}
+
+int h3_conn_end_request(h3_conn *h3) {
+  if (h3->service->stopping && !h3->requests) {
+    /* Now, and not when all the others are over too: this takes the place of
+       the acknowledgement of the end of the client's side.  If Chromium (156)
+       reads that before it has told the page that the session is closed, and
+       the page then asks for the next stream, its network service is gone. */
+    return quic_conn_finish(h3->conn);
+  }
+  h3_conn_close_if_drained(h3);
+  return 0;
 }
 
 /* From here on requests are refused. */
@@ -95,10 +107,39 @@ size_t h3_service_close_sessions(h3_service *service, uint32_t code,
   return n;
 }
 
-int h3_service_has_requests(const h3_service *service) {
+void h3_service_stop(h3_service *service, uint32_t code, const char *reason) {
+  h3_conn *h3;
+
+  service->stopping = 1;
+  for (h3 = service->conns; h3; h3 = h3->next) {
+    h3->refuses = 1;
+  }
+  h3_service_close_sessions(service, code, reason);
+}
+
+void h3_service_shutdown(h3_service *service, uint64_t now) {
+  h3_conn *h3, *next;
+
+  for (h3 = service->conns; h3; h3 = next) {
+    ngtcp2_ccerr ccerr;
+
+    next = h3->next;
+    if (h3->asked ||
+        !ngtcp2_conn_get_handshake_completed2(quic_conn_ngtcp2(h3->conn))) {
+      continue;
+    }
+    /* Not NO_ERROR: it ends the whole network service of a Chromium (156) that
+       has no answer to its CONNECT yet.  Deno, though, takes nothing else for
+       the end of its session. */
+    ngtcp2_ccerr_set_application_error(&ccerr, NGHTTP3_H3_NO_ERROR, NULL, 0);
+    quic_conn_close(h3->conn, &ccerr, now);
+  }
+}
+
+int h3_service_is_busy(const h3_service *service) {
   const h3_conn *h3 = service->conns;
 
-  while (h3 && !h3->requests) {
+  while (h3 && h3->asked && !h3->requests) {
     h3 = h3->next;
   }
   return h3 != NULL;

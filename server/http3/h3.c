@@ -166,6 +166,7 @@ static int h3_open(void **pstate, quic_conn *conn, void *service) {
     h3->next->link = &h3->next;
   }
   h3->service->conns = h3;
+  h3->refuses = h3->service->stopping;
   if (h3->service->draining) {
     h3_conn_drain(h3, quic_conn_now(conn));
   }
@@ -285,6 +286,7 @@ static int classify(h3_conn *h3, quic_stream *quic, h3_stream *stream,
 
     if (n && type != (uint64_t)(bidi ? H3_WT_BIDI_SIGNAL : H3_WT_UNI_TYPE)) {
       *pused = used;
+      h3->asked |= bidi;
       if (bidi && h3->refuses) {
         quic_conn_consume(h3->conn, quic, stream->prefix_len);
         quic_stream_stop_sending(quic, NGHTTP3_H3_REQUEST_REJECTED);

@@ -60,6 +60,7 @@ typedef struct h3_service {
 
   /* Private: 0 and NULL at first. */
   int draining;
+  int stopping;
   uint64_t grace_end; /* while draining: requests are refused from then on */
   h3_conn *conns;
 } h3_service;
@@ -77,14 +78,25 @@ extern const quic_protocol h3_protocol;
 void h3_service_drain(h3_service *service, uint64_t now);
 
 /* Whether there is a request that either side has not ended, sessions
-   included. */
-int h3_service_has_requests(const h3_service *service);
+   included, or a connection that has not made its first. */
+int h3_service_is_busy(const h3_service *service);
 
-/* Ends every session as wt_session_close() does, to be followed by
-   quic_endpoint_shutdown() when its packets have gone out.  Returns how many
-   there were. */
+/* Ends every session as wt_session_close() does.  Returns how many there
+   were. */
 size_t h3_service_close_sessions(h3_service *service, uint32_t code,
                                  const char *reason);
+
+/*
+ * The same when the server stops: from then on requests are refused, and a
+ * connection whose last one is over is closed with NO_ERROR.  To be followed by
+ * h3_service_shutdown() when the service is not busy any more, or has been for
+ * too long.
+ */
+void h3_service_stop(h3_service *service, uint32_t code, const char *reason);
+
+/* Closes connections that have made no request yet, with H3_NO_ERROR; the
+   others, and handshakes, are left to quic_endpoint_shutdown(). */
+void h3_service_shutdown(h3_service *service, uint64_t now);
 
 /* Sessions that are open. */
 size_t h3_service_sessions(const h3_service *service);

@@ -355,7 +355,7 @@ static int on_close(nghttp3_conn *nghttp3, int64_t stream_id,
       wt_session_on_abort(request->session);
     }
     h3_request_free(request);
-    h3_conn_close_if_drained(h3);
+    return result(h3_conn_end_request(h3));
   }
   return 0;
 }

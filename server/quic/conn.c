@@ -385,6 +385,14 @@ int quic_conn_fail(quic_conn *conn, uint64_t error_code, const char *reason) {
   return QUIC_ERR_FAILED;
 }
 
+int quic_conn_finish(quic_conn *conn) {
+  if (!conn->ccerr_set) {
+    ngtcp2_ccerr_default(&conn->ccerr);
+    conn->ccerr_set = 1;
+  }
+  return QUIC_ERR_FAILED;
+}
+
 void quic_conn_wake(quic_conn *conn) {
   quic_endpoint_wake(conn->endpoint, conn);
 }

@@ -135,6 +135,9 @@ size_t quic_conn_datagrams_pending(const quic_conn *conn);
    QUIC_ERR_FAILED.  |reason| is a static string. */
 int quic_conn_fail(quic_conn *conn, uint64_t error_code, const char *reason);
 
+/* Has the connection closed as that does, though nothing is wrong: NO_ERROR. */
+int quic_conn_finish(quic_conn *conn);
+
 /* There is something to write: the endpoint will ask for it. */
 void quic_conn_wake(quic_conn *conn);
 

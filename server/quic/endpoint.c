@@ -476,7 +476,14 @@ void quic_endpoint_shutdown(quic_endpoint *endpoint, uint64_t now) {
   for (conn = endpoint->conns; conn; conn = conn->all_next) {
     ngtcp2_ccerr ccerr;
 
+    if (conn->state != QUIC_CONN_OPEN) {
+      continue;
+    }
     ngtcp2_ccerr_default(&ccerr);
+    if (!ngtcp2_conn_get_handshake_completed2(conn->ngtcp2)) {
+      ngtcp2_ccerr_set_transport_error(&ccerr, NGTCP2_CONNECTION_REFUSED, NULL,
+                                       0);
+    }
     quic_conn_close(conn, &ccerr, now);
     quic_endpoint_wake(endpoint, conn);
   }

@@ -329,8 +329,6 @@ static void test_full(void **state) {
   end(p);
 }
 
-/* ---- Revoked ---- */
-
 static int hold_back(sim_network *network, const sim_packet *packet,
                      void *user) {
   place *p = user;
@@ -341,6 +339,32 @@ static int hold_back(sim_network *network, const sim_packet *packet,
   }
   return p->datagrams_to_server++ >= p->let_through;
 }
+
+/* Nobody is told NO_ERROR that has not got as far as the protocol. */
+static void test_shutdown(void **state) {
+  place *p = begin(context_of(0));
+  sim_peer *there = connect_to(p), *coming;
+
+  (void)state;
+  p->let_through = 1;
+  sim_network_set_filter(p->network, hold_back, p);
+  coming = add(p, 1);
+  pass(p, 100 * SIM_MILLISECOND);
+  assert_int_equal(quic_endpoint_handshakes(p->endpoint), 1);
+
+  quic_endpoint_shutdown(p->endpoint, sim_network_now(p->network));
+  run_until(p, is_closed, there);
+  run_until(p, is_closed, coming);
+  /* Again, while they are closing. */
+  quic_endpoint_shutdown(p->endpoint, sim_network_now(p->network));
+  assert_int_equal(there->end.by, SIM_CLOSED_TRANSPORT);
+  assert_int_equal(there->end.error_code, NGTCP2_NO_ERROR);
+  assert_int_equal(coming->end.by, SIM_CLOSED_TRANSPORT);
+  assert_int_equal(coming->end.error_code, NGTCP2_CONNECTION_REFUSED);
+  end(p);
+}
+
+/* ---- Revoked ---- */
 
 static void check_revoked(const sim_peer *peer) {
   static const char reason[] = "certificate revoked";
@@ -661,6 +685,7 @@ int main(void) {
       cmocka_unit_test(test_on_initial),
       cmocka_unit_test(test_swap_in_on_initial),
       cmocka_unit_test(test_full),
+      cmocka_unit_test(test_shutdown),
       cmocka_unit_test(test_close_certificate),
       cmocka_unit_test(test_closed_is_small),
       cmocka_unit_test(test_closed_without_memory),
