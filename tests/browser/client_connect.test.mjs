@@ -4,10 +4,10 @@
  * The clients' clock is the true one: it is the server's that is moved.
  */
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { after, before, describe, test } from 'node:test';
+import { after, afterEach, before, describe, test } from 'node:test';
 import { chromium } from 'playwright-core';
 import { parseLink, verifyDocument } from '../../ui/client/fortnight.js';
 import { startChromium } from './clients/chromium.mjs';
@@ -17,7 +17,7 @@ import { startFirefox } from './clients/firefox.mjs';
 import { ask, live, makeCertificate, nobody, serveMirror, servePages } from './client_harness.mjs';
 import { makeScratch } from './process.mjs';
 import { node } from './servers/node.mjs';
-import { hashesByUse } from './servers/server.mjs';
+import { hashesByUse, ROOT } from './servers/server.mjs';
 import { native } from './servers/native.mjs';
 import { until } from './step.mjs';
 
@@ -80,9 +80,17 @@ for (const [name, begin] of Object.entries(STARTS)) {
     /** Deno has no localStorage here; and another store is a case of its own. */
     const own = isDeno;
 
+    let failed = false;
+
     before(async () => { client = await begin(); });
+    afterEach((context) => { failed ||= /** @type {any} */ (context).passed === false; });
     after(async () => {
       await client.stop();
+      if (failed) {
+        const folder = join(ROOT, 'build/artifacts/client', name);
+        mkdirSync(folder, { recursive: true });
+        await client.keep(folder);
+      }
       client.remove();
     });
 
@@ -221,6 +229,26 @@ for (const [name, begin] of Object.entries(STARTS)) {
         server.stop = async () => {};
       });
     });
+
+    // Chromium (156) loses its network service, and with it all connections, to
+    // CONNECTION_CLOSE at the wrong moment (server/appliance_stop.c).
+    test('a server stops while the page connects: another one’s session stays', () => live({}, async ({ link }) => {
+      const id = fresh();
+      await tell('connect', { id, link, options: { own } });
+      /** @type {Promise<any>[]} */
+      const comes = [];
+      for (let i = 0; i < 12; i++) {
+        await live({}, async ({ link: theirs }) => {
+          // It fails or does not: as far as it comes.
+          comes.push(tell('fails', { link: theirs, options: { own, time: null, follow: false } }).catch(() => {}));
+          await new Promise((resolve) => { setTimeout(resolve, 2 * i); });
+        });
+      }
+      await Promise.all(comes);
+      assert.equal(await tell('echo', { id, text: 'still here' }), 'still here');
+      assert.deepEqual((await tell('look', { id })).told.map((/** @type {any} */ it) => it.state), ['connected']);
+      await tell('close', { id });
+    }));
 
     test('revoked: the session goes, the next hash is known', () => live({}, async ({ link: given, ask, identity }) => {
       const id = fresh();

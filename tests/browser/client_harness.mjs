@@ -94,7 +94,8 @@ export async function servePages() {
  */
 
 /**
- * Starts a server, runs |body|, and stops it.
+ * Starts a server, runs |body|, and stops it.  What fails tells what the server
+ * has logged.
  * @param {object} options
  * @param {string[]} [options.args]
  * @param {number} [options.offset]  of its clock from the true time, in seconds
@@ -106,7 +107,7 @@ export async function live({ args = ['--ephemeral'], offset = 0, kind = native }
   const clock = makeClock(join(scratch.folder, 'clock'));
   clock.set(offset);
   try {
-    const server = await startServer(kind, [...(args.includes('--port') ? [] : ['--port', '0']),
+    const server = await startServer(kind, ['--log-level', 'debug', ...(args.includes('--port') ? [] : ['--port', '0']),
       ...(kind === native ? ['--http', 'off'] : []), ...args], clock);
     try {
       const ask = (/** @type {string} */ command, more = {}) => server.command({ command, ...more });
@@ -116,6 +117,8 @@ export async function live({ args = ['--ephemeral'], offset = 0, kind = native }
         jws: async () => (await ask('hashes', { form: 'jws' })).text,
       });
       await server.stop();
+    } catch (error) {
+      throw new Error(`${/** @type {Error} */ (error).message}; the server:\n${server.running.stderr()}`, { cause: error });
     } finally {
       server.running.scratch.remove();
     }
