@@ -118,6 +118,20 @@ async function look(page, name) {
   await page.emulateMedia({ colorScheme: null, reducedMotion: null });
 }
 
+/**
+ * What the dialog is in the moment that it opens, not a frame later.
+ * @param {Page} page
+ * @param {'export'|'import'} does
+ */
+const openBackup = (page, does) => page.evaluate((does) => {
+  document.getElementById(does)?.click();
+  return {
+    does: document.getElementById('backup-does')?.textContent ?? '',
+    focus: document.activeElement?.id,
+    ready: !/** @type {HTMLButtonElement} */ (document.getElementById('backup-go')).disabled,
+  };
+}, does);
+
 /** Runs in the page: a client of its own server, which stays. */
 async function connect() {
   const link = new URL(document.getElementById('link')?.textContent ?? '');
@@ -291,9 +305,11 @@ test('what the person sees', { timeout: 110_000 }, async (t) => {
 
   await t.test('the identity: to a file, and back from it', async () => {
     const { identity } = await status(page);
-    await page.getByRole('button', { name: 'Export…' }).click();
-    const dialog = page.getByRole('dialog', { name: 'Export the identity' });
+    const proposed = await openBackup(page, 'export');
+    assert.deepEqual(proposed, { does: 'Export the identity', focus: 'backup-passphrase', ready: true });
+    const dialog = page.getByRole('dialog', { name: proposed.does });
     const passphrase = await dialog.getByLabel('Passphrase').inputValue();
+    assert.match(passphrase, /^[a-z0-9-]{23}$/);
     assert.deepEqual(await violations(page), []);
     const [download] = await Promise.all([
       page.waitForEvent('download'), dialog.getByRole('button', { name: 'Save the file' }).click()]);
@@ -302,8 +318,9 @@ test('what the person sees', { timeout: 110_000 }, async (t) => {
     await dialog.waitFor({ state: 'hidden' });
     assert.ok(!readFileSync(file, 'utf8').includes(passphrase));
 
-    await page.getByRole('button', { name: 'Import…' }).click();
-    const back = page.getByRole('dialog', { name: 'Import an identity' });
+    const asked = await openBackup(page, 'import');
+    assert.deepEqual(asked, { does: 'Import an identity', focus: 'backup-file', ready: false });
+    const back = page.getByRole('dialog', { name: asked.does });
     await back.getByLabel('File').setInputFiles({ name: 'x.txt', mimeType: 'text/plain', buffer: Buffer.from('no') });
     await back.getByText('This is no backup of a Fortnight identity.').waitFor();
     await back.getByLabel('File').setInputFiles(file);

@@ -22,25 +22,34 @@ const NONE = Object.freeze({ does: 'export', passphrase: '', text: '', wrong: ''
 
 /** @type {Work} */
 let work = NONE;
-let redraw = () => {};
 
-/** @param {'export'|'import'} does */
-export function openBackup(does) {
+/**
+ * @param {Model} model
+ * @param {'export'|'import'} does
+ */
+export function openBackup(model, does) {
   work = { ...NONE, does, passphrase: does === 'export' ? proposePassphrase() : '' };
-  redraw();
+  // The first field that the dialog has when it opens gets the focus.
+  model.changedNow();
   byId('backup', HTMLDialogElement).showModal();
 }
 
-/** @param {Partial<Work>} changes */
-function change(changes) {
+/**
+ * @param {Model} model
+ * @param {Partial<Work>} changes
+ */
+function change(model, changes) {
   work = { ...work, ...changes };
-  redraw();
+  model.changed();
 }
 
-/** Nothing secret stays in the page longer than it is needed. */
-function close() {
+/**
+ * Nothing secret stays in the page longer than it is needed.
+ * @param {Model} model
+ */
+function close(model) {
   byId('backup', HTMLDialogElement).close();
-  change(NONE);
+  change(model, NONE);
   byId('backup-file', HTMLInputElement).value = '';
 }
 
@@ -48,7 +57,7 @@ function close() {
 async function carryOut(model) {
   if (work.busy) return;
   const { does, passphrase, text } = work;
-  change({ busy: true, wrong: '' });
+  change(model, { busy: true, wrong: '' });
   try {
     if (does === 'export') {
       const file = await exportIdentity(model.fortnight, passphrase);
@@ -59,15 +68,14 @@ async function carryOut(model) {
       model.say('info', 'The identity was imported');
       model.refresh();
     }
-    close();
+    close(model);
   } catch (error) {
-    change({ busy: false, wrong: `${/** @type {Error} */ (error).message}.` });
+    change(model, { busy: false, wrong: `${/** @type {Error} */ (error).message}.` });
   }
 }
 
 /** @param {Model} model */
 export function backupDialog(model) {
-  redraw = () => model.changed();
   const { does, passphrase, text, wrong, busy } = work;
   const kind = text === '' ? undefined : kindOf(text);
   const whose = text === '' ? undefined : describe(text);
@@ -75,7 +83,7 @@ export function backupDialog(model) {
     const [file] = /** @type {HTMLInputElement} */ (target).files ?? [];
     if (!file) return;
     const chosen = await file.slice(0, 65_536).text();
-    change({ text: chosen, wrong: kindOf(chosen) ? '' : 'This is no backup of a Fortnight identity.' });
+    change(model, { text: chosen, wrong: kindOf(chosen) ? '' : 'This is no backup of a Fortnight identity.' });
   };
   const exporting = does === 'export';
   const ready = !busy && (exporting ? passphrase.length >= PASSPHRASE_MIN
@@ -83,7 +91,7 @@ export function backupDialog(model) {
   return html`
     <dialog id="backup" aria-labelledby="backup-does" @cancel=${(/** @type {Event} */ event) => {
       event.preventDefault();
-      close();
+      close(model);
     }}>
       <h2 id="backup-does">${exporting ? 'Export the identity' : 'Import an identity'}</h2>
       <p>${exporting
@@ -98,7 +106,7 @@ export function backupDialog(model) {
         <label for="backup-passphrase">Passphrase</label>
         <input id="backup-passphrase" .value=${live(passphrase)} spellcheck="false" autocapitalize="off"
           autocomplete="off" aria-describedby="backup-wrong" aria-invalid=${wrong !== ''}
-          @input=${(/** @type {Event} */ { target }) => change({
+          @input=${(/** @type {Event} */ { target }) => change(model, {
             passphrase: /** @type {HTMLInputElement} */ (target).value, wrong: '' })}
           @keydown=${(/** @type {KeyboardEvent} */ { key }) => {
             if (key === 'Enter' && ready) carryOut(model);
@@ -107,7 +115,7 @@ export function backupDialog(model) {
           ? `A proposal; yours may be any of at least ${PASSPHRASE_MIN} characters.` : '')}</p>
       </div>
       <div class="choices">
-        <button type="button" @click=${close}>Cancel</button>
+        <button type="button" @click=${() => close(model)}>Cancel</button>
         <button id="backup-go" type="button" class=${exporting ? 'primary' : 'danger'} ?disabled=${!ready}
           @click=${() => carryOut(model)}>${busy ? 'One moment…' : exporting ? 'Save the file' : 'Import it'}</button>
       </div>

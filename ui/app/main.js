@@ -27,19 +27,16 @@ const fortnight = new Fortnight();
 const model = new Model({
   fortnight, ask, owner: new Owner(), storage: globalThis.localStorage, isVisible: () => !document.hidden });
 
-const draw = perFrame(() => drawPage(model));
-model.addEventListener('change', draw);
-// What the person waits for comes with the next frame, not the one after.
-model.addEventListener('ready', () => drawPage(model));
-// Before the field gets the focus: what is read out then is why.
-model.addEventListener('wrong', () => drawPage(model));
+const draw = () => drawPage(model);
+model.addEventListener('change', perFrame(draw));
+model.addEventListener('change-now', draw);
 model.addEventListener('stopped', unask);
-model.addEventListener('export', () => openBackup('export'));
+model.addEventListener('export', () => openBackup(model, 'export'));
 document.addEventListener('visibilitychange', () => {
   if (!document.hidden && model.state !== 'stopped') model.refresh();
 });
 if (!('UDPSocket' in globalThis)) model.screen = explain('no-direct-sockets', '', {});
-drawPage(model);
+draw();
 // Once the page is there to be seen.
 if (!model.screen) requestIdleCallback(() => fortnight.prepare(), { timeout: 1000 });
 

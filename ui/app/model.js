@@ -117,6 +117,11 @@ export class Model extends EventTarget {
     this.dispatchEvent(new Event('change'));
   }
 
+  /** As changed(), for what has to be on the page before this returns. */
+  changedNow() {
+    this.dispatchEvent(new Event('change-now'));
+  }
+
   get state() {
     return this.fortnight.state;
   }
@@ -173,7 +178,8 @@ export class Model extends EventTarget {
     const { options, errors } = parseFields(this.fields);
     const wrong = /** @type {keyof Fields|undefined} */ (Object.keys(errors)[0]);
     if (wrong) {
-      this.dispatchEvent(new Event('wrong'));
+      // Before the field gets the focus: what is read out then is why.
+      this.changedNow();
       return wrong;
     }
     saveSettings(this.#storage, this.fields);
@@ -358,7 +364,8 @@ export class Model extends EventTarget {
           break;
       }
     }
-    if (events.some(({ type }) => type === 'ready')) this.dispatchEvent(new Event('ready'));
+    // What the person waits for comes with the next frame, not the one after.
+    if (events.some(({ type }) => type === 'ready')) this.changedNow();
     this.changed();
   }
 

@@ -101,9 +101,9 @@ export function settingsCard(model) {
           : 'With a file of it, links go on working on another computer.'}</p>
         <div class="pair-of-buttons" role="group" aria-labelledby="backup-title">
           <button id="export" type="button" ?disabled=${state !== 'serving'} aria-describedby="backup-hint"
-            @click=${() => openBackup('export')}>Export…</button>
+            @click=${() => openBackup(model, 'export')}>Export…</button>
           <button id="import" type="button" ?disabled=${state !== 'serving'} aria-describedby="backup-hint"
-            @click=${() => openBackup('import')}>Import…</button>
+            @click=${() => openBackup(model, 'import')}>Import…</button>
         </div>
       </div>
       ${backupDialog(model)}
