@@ -515,7 +515,7 @@ get_libraries() {
   [ "$variant" != fuzz ] || cc=clang
   env -u MAKEFLAGS -u MAKELEVEL make -s -j"$jobs" \
     -f "$root/scripts/deps/deps.mk" SRC="$sources" PREFIX="$tmp" \
-    CC="$cc" AR="$ar" CFLAGS="-w ${!flags}"
+    CC="$cc" AR="$ar" CFLAGS="${!flags}"
   rm -rf "$tmp/obj"
 }
 

@@ -88,10 +88,14 @@ ifneq ($(X86_64),)
 $(O)/wolfssl/wolfcrypt/src/aes.c.o: override CFLAGS += -maes -msse4.1 -mpclmul
 endif
 
+# What gcc 14 makes of them by itself.
+ERRORS := $(addprefix -Werror=,implicit-function-declaration implicit-int \
+  int-conversion incompatible-pointer-types)
+
 # The assertions' file names are the same on every machine.
 $(O)/%.o: $(SRC)/%
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -fmacro-prefix-map=$(SRC)/= -DWOLFSSL_USER_SETTINGS \
+	$(CC) $(CFLAGS) $(ERRORS) -fmacro-prefix-map=$(SRC)/= -DWOLFSSL_USER_SETTINGS \
 	  -I$(HERE) $(CPPFLAGS) -c $< -o $@
 
 headers:

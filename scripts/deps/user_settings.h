@@ -136,6 +136,10 @@ extern int cm_seed(unsigned char *out, unsigned int len);
 #define WOLFSSL_SP_X86_64
 #define WOLFSSL_SP_X86_64_ASM
 #define HAVE___UINT128_T 1
+/* WOLFSSL_CURVE25519_NOT_USE_ED25519 has it called without a declaration. */
+#ifndef __ASSEMBLER__
+extern int curve25519_base(unsigned char *pub, const unsigned char *priv);
+#endif
 #endif
 
 #endif /* native */
