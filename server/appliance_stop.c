@@ -15,7 +15,7 @@ void appliance_shutdown(appliance *a, const appliance_time *now) {
   appliance_set_time(a, now);
   a->phase = APPLIANCE_STOPPED;
   a->stop_deadline = UINT64_MAX;
-  h3_service_shutdown(&a->h3, now->mono);
+  h3_service_shutdown(&a->h3);
   quic_endpoint_shutdown(a->endpoint, now->mono);
 }
 

@@ -23,7 +23,9 @@ void h3_conn_drain(h3_conn *h3, uint64_t now) {
   quic_conn_wake(h3->conn);
 }
 
-void h3_conn_close_if_drained(h3_conn *h3) {
+/* Has a connection closed that has no request and takes none, H3_LINGER from
+   now. */
+static void close_if_drained(h3_conn *h3) {
   if (h3->refuses && !h3->requests) {
     h3->goaway_deadline = quic_conn_now(h3->conn) + H3_LINGER;
     quic_conn_wake(h3->conn);
@@ -38,7 +40,7 @@ int h3_conn_end_request(h3_conn *h3) {
        the page then asks for the next stream, its network service is gone. */
     return quic_conn_finish(h3->conn);
   }
-  h3_conn_close_if_drained(h3);
+  close_if_drained(h3);
   return 0;
 }
 
@@ -55,7 +57,7 @@ static int end_grace(h3_conn *h3) {
       return h3_fail(h3, rv);
     }
   }
-  h3_conn_close_if_drained(h3);
+  close_if_drained(h3);
   return 0;
 }
 
@@ -117,22 +119,16 @@ void h3_service_stop(h3_service *service, uint32_t code, const char *reason) {
   h3_service_close_sessions(service, code, reason);
 }
 
-void h3_service_shutdown(h3_service *service, uint64_t now) {
-  h3_conn *h3, *next;
+void h3_service_shutdown(h3_service *service) {
+  h3_conn *h3;
 
-  for (h3 = service->conns; h3; h3 = next) {
-    ngtcp2_ccerr ccerr;
-
-    next = h3->next;
-    if (h3->asked ||
-        !ngtcp2_conn_get_handshake_completed2(quic_conn_ngtcp2(h3->conn))) {
-      continue;
+  for (h3 = service->conns; h3; h3 = h3->next) {
+    if (!h3->asked) {
+      /* Not NO_ERROR: it ends the whole network service of a Chromium (156)
+         that has no answer to its CONNECT yet.  Deno, though, takes nothing
+         else for the end of its session. */
+      quic_conn_fail(h3->conn, NGHTTP3_H3_NO_ERROR, "");
     }
-    /* Not NO_ERROR: it ends the whole network service of a Chromium (156) that
-       has no answer to its CONNECT yet.  Deno, though, takes nothing else for
-       the end of its session. */
-    ngtcp2_ccerr_set_application_error(&ccerr, NGHTTP3_H3_NO_ERROR, NULL, 0);
-    quic_conn_close(h3->conn, &ccerr, now);
   }
 }
 

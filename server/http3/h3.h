@@ -94,9 +94,9 @@ size_t h3_service_close_sessions(h3_service *service, uint32_t code,
  */
 void h3_service_stop(h3_service *service, uint32_t code, const char *reason);
 
-/* Closes connections that have made no request yet, with H3_NO_ERROR; the
-   others, and handshakes, are left to quic_endpoint_shutdown(). */
-void h3_service_shutdown(h3_service *service, uint64_t now);
+/* Before quic_endpoint_shutdown(): has it close connections that have made no
+   request yet with H3_NO_ERROR. */
+void h3_service_shutdown(h3_service *service);
 
 /* Sessions that are open. */
 size_t h3_service_sessions(const h3_service *service);

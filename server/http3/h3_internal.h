@@ -85,10 +85,6 @@ int h3_expire(void *state, uint64_t now);
 /* As h3_service_drain(), for one connection. */
 void h3_conn_drain(h3_conn *h3, uint64_t now);
 
-/* Has a connection closed that has no request and takes none, H3_LINGER from
-   now. */
-void h3_conn_close_if_drained(h3_conn *h3);
-
 /* A request is over: with the last one goes the connection, if the server
    stops.  0 or QUIC_ERR_FAILED. */
 int h3_conn_end_request(h3_conn *h3);

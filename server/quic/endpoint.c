@@ -474,17 +474,19 @@ void quic_endpoint_shutdown(quic_endpoint *endpoint, uint64_t now) {
 
   endpoint->shut = 1;
   for (conn = endpoint->conns; conn; conn = conn->all_next) {
-    ngtcp2_ccerr ccerr;
-
     if (conn->state != QUIC_CONN_OPEN) {
       continue;
     }
-    ngtcp2_ccerr_default(&ccerr);
-    if (!ngtcp2_conn_get_handshake_completed2(conn->ngtcp2)) {
+    if (ngtcp2_conn_get_handshake_completed2(conn->ngtcp2)) {
+      quic_conn_finish(conn);
+      quic_conn_close(conn, NULL, now);
+    } else {
+      ngtcp2_ccerr ccerr;
+
       ngtcp2_ccerr_set_transport_error(&ccerr, NGTCP2_CONNECTION_REFUSED, NULL,
                                        0);
+      quic_conn_close(conn, &ccerr, now);
     }
-    quic_conn_close(conn, &ccerr, now);
     quic_endpoint_wake(endpoint, conn);
   }
 }

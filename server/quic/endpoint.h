@@ -173,9 +173,9 @@ int quic_endpoint_send(quic_endpoint *endpoint, udp_batch *out, uint64_t now);
    then; UINT64_MAX: never. */
 uint64_t quic_endpoint_deadline(const quic_endpoint *endpoint);
 
-/* Accepts nothing more and closes every connection with NO_ERROR, or in its
-   handshake with CONNECTION_REFUSED; the packets go out with
-   quic_endpoint_send(). */
+/* Accepts nothing more and closes every connection: with what quic_conn_fail()
+   said, else NO_ERROR; in its handshake with CONNECTION_REFUSED.  The packets
+   go out with quic_endpoint_send(). */
 void quic_endpoint_shutdown(quic_endpoint *endpoint, uint64_t now);
 
 /* Connections that are neither closing nor draining. */
